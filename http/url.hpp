@@ -1,0 +1,2 @@
+/// URL helpers.
+#pragma once

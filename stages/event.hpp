@@ -1,0 +1,45 @@
+/// One immutable JSON document with identity and targets, as it moves through the pipeline.
+#pragma once
+#include "pipeline/bytes.hpp"
+#include "storage/destination.hpp"
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace firehose::stages {
+
+/// One line of input, checked by nobody yet. `bytes` points into a slab of the batch.
+struct raw_event {
+    bytes_view bytes;
+    std::uint64_t line = 0;    ///< counted from 1; 0 when the source has no lines
+    std::uint64_t offset = 0;  ///< of the first byte in the input
+};
+
+/// Where one event is asked to go. A target with a `problem` is never delivered: it is parked with
+/// that reason.
+struct target {
+    storage::destination to{};
+    std::string problem{};
+};
+
+/// Shared by all events with the same configuration; most flows have one for years.
+using target_list = std::shared_ptr<const std::vector<target>>;
+
+/// A record of a spool that was taken for sending; 0 for an event that comes from a source.
+using lease_id = std::uint64_t;
+
+/// Identity and routing of one event. `raw` is byte for byte what was accepted and points into a
+/// slab of the batch that holds the event.
+struct event {
+    bytes_view raw{};
+    std::string id{};
+    std::string group{};  ///< lead id or resource id; the ordering key
+    std::string flow{};
+    target_list targets{};
+    std::string problem{};  ///< not empty: no key can be made (no id, no group); parked for every target
+    lease_id lease = 0;
+};
+
+}  // namespace firehose::stages

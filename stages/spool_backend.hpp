@@ -1,0 +1,119 @@
+/// The seam between delivery and what keeps undelivered events: append, lease, settle, park.
+#pragma once
+#include "pipeline/bytes.hpp"
+#include "pipeline/error.hpp"
+#include "pipeline/task.hpp"
+#include "pipeline/time_source.hpp"
+#include "stages/event.hpp"
+#include "storage/destination.hpp"
+
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <span>
+#include <string>
+#include <variant>
+#include <vector>
+
+namespace firehose::stages {
+
+/// Why the last attempt failed, in a form that can be stored and shown. Never holds a secret.
+struct failure {
+    std::string disposition{};  ///< "retry", "slow_down", "park", "stop"
+    std::string code{};         ///< the provider's code, or the system's error name; may be empty
+    int status = 0;             ///< HTTP status, 0 when there was no answer
+    std::string message{};      ///< for a person
+};
+
+failure describe_failure(const error& e);
+
+/// Everything about one undelivered (event, destination) pair but its body. Unique on (key, to).
+struct spool_header {
+    std::string event_id{};
+    std::string group_id{};
+    std::string flow_id{};
+    storage::destination to{};
+    std::string layout = "event";
+    std::string key{};  ///< of the object, prefix included; empty when none could be made (parked)
+    unsigned attempts = 0;
+    time_source::wall first_failed_at{};
+    time_source::wall next_at{};  ///< not before this instant
+    failure last_error{};
+};
+
+/// What append() is given. `body` is only read during the call.
+struct spool_entry {
+    spool_header header{};
+    bytes_view body{};
+};
+
+/// A record taken for sending. `body` lives in `backing`.
+struct leased_record {
+    lease_id lease = 0;
+    spool_header header{};
+    bytes_view body{};
+    slab backing{};
+};
+
+/// Which records to take. Records that are leased already are never taken.
+struct lease_query {
+    std::size_t max_records = 64;
+    std::size_t max_bytes = 4 << 20;  ///< at least one record is taken if any is due
+    time_source::wall due_before =
+        time_source::wall::max();  ///< only records whose next_at is not after this
+    /// Records that were appended or leased at or after this instant are left alone, so that one pass
+    /// over a spool tries each record once.
+    time_source::wall untouched_since = time_source::wall::max();
+    /// True for destinations to pass over (breaker open). May be empty. A backend that cannot see
+    /// the destination before it takes a record ignores this.
+    std::function<bool(const storage::destination&)> skip{};
+};
+
+/// What became of a leased record.
+struct delivered {};
+struct failed {
+    unsigned attempts = 0;
+    time_source::wall next_at{};
+    failure why{};
+};  ///< stays, with a new schedule
+struct parked {
+    failure why{};
+};                   ///< moves to the dead letters: body, reason and history kept
+struct released {};  ///< nothing was tried: as if it had not been leased
+using settlement = std::variant<delivered, failed, parked, released>;
+
+/// One destination's share of a spool.
+struct backlog {
+    storage::destination to{};
+    std::uint64_t records = 0;
+    std::uint64_t bytes = 0;  ///< of the bodies
+    std::uint64_t parked = 0;
+    std::optional<time_source::wall> oldest{};   ///< first_failed_at of the oldest record
+    std::optional<time_source::wall> next_at{};  ///< earliest next attempt
+    failure last_error{};
+};
+
+/// Single shard; outlives its running calls. Appending and settling may run concurrently.
+class spool_backend {
+public:
+    virtual ~spool_backend() = default;
+
+    /// All entries or none: success means every one survives a power cut. Entries may be of several
+    /// destinations. Not interrupted by cancellation once the write has begun.
+    virtual task<result<>> append(std::span<const spool_entry> entries) = 0;
+
+    /// As append(), into the dead letters: kept until somebody retries or purges them.
+    virtual task<result<>> park(std::span<const spool_entry> entries) = 0;
+
+    /// Up to max_records, oldest first within a destination, destinations in turn. Empty: nothing is due.
+    virtual task<result<std::vector<leased_record>>> lease(const lease_query& which) = 0;
+
+    /// Durable when it returns success; a failure leaves the record leased until the process ends, after
+    /// which it is delivered again under the same key.
+    virtual task<result<>> settle(lease_id lease, const settlement& what) = 0;
+
+    /// One row per destination that has records or dead letters, in destination order.
+    virtual std::vector<backlog> contents() const = 0;
+};
+
+}  // namespace firehose::stages

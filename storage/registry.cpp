@@ -1,0 +1,20 @@
+#include "storage/registry.hpp"
+
+namespace firehose::storage {
+
+void registry::add(std::string type, store_kind kind) {
+    kinds_.insert_or_assign(std::move(type), std::move(kind));
+}
+
+const store_kind* registry::find(std::string_view type) const {
+    const auto it = kinds_.find(type);
+    return it == kinds_.end() ? nullptr : &it->second;
+}
+
+std::vector<std::string> registry::types() const {
+    std::vector<std::string> names;
+    for (const auto& [name, kind] : kinds_) names.push_back(name);
+    return names;
+}
+
+}  // namespace firehose::storage

@@ -1,0 +1,55 @@
+/// From the `"type"` of a service to a store: how users add a kind of store of their own.
+#pragma once
+#include "pipeline/stage.hpp"
+#include "storage/credentials.hpp"
+#include "storage/destination.hpp"
+#include "storage/store.hpp"
+
+#include <filesystem>
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace firehose::http {
+class client;
+}
+
+namespace firehose::storage {
+
+/// What a store may use; all of it outlives the store.
+struct store_environment {
+    context& shard;
+    http::client& http;
+    std::filesystem::path base_directory;  ///< what relative paths are relative to
+};
+
+/// One kind of store. All functions are called on the shard; check() must not do I/O.
+struct store_kind {
+    bool needs_credential = false;
+    /// What is wrong with bucket, prefix or credential, in words for the person who configured them;
+    /// empty when nothing is. `with` is null when the destination names no known credential.
+    std::function<std::string(const destination& to, const credential* with)> check{};
+    std::function<result<std::unique_ptr<store>>(const destination& to, const credential* with,
+                                                 store_environment& env)>
+        make{};
+};
+
+class registry {
+public:
+    /// Replaces a kind of the same name.
+    void add(std::string type, store_kind kind);
+    /// Null when nobody knows the type.
+    const store_kind* find(std::string_view type) const;
+    std::vector<std::string> types() const;
+
+private:
+    std::map<std::string, store_kind, std::less<>> kinds_;
+};
+
+/// The kinds this library ships.
+registry default_registry();
+
+}  // namespace firehose::storage
