@@ -38,6 +38,8 @@ struct error_details {
 /// Small and cheap to move; the details are behind one pointer, so result<T> stays small.
 class error {
 public:
+    /// No error in particular; what result<T>::error() of a success gives, which needs one.
+    error() : error(disposition::retry, error_details()) {}
     error(disposition what, error_details details)
         : what_(what), details_(std::make_shared<const error_details>(std::move(details))) {}
     error(disposition what, std::string context) : error(what, with_context(std::move(context))) {}
