@@ -1,9 +1,13 @@
+/// Where objects go: the interface every kind of store implements, and what all of them promise.
 #pragma once
 #include "pipeline/error.hpp"
 #include "pipeline/time_source.hpp"
+
 #include <cstdint>
 #include <memory>
 #include <span>
+#include <string>
+#include <string_view>
 #include <vector>
 
 namespace firehose::storage {
@@ -40,9 +44,24 @@ public:
     virtual task<> abort() = 0;
 };
 
+/// provider_code() of the error that head() gives for an absent key, whatever the provider calls it.
+inline constexpr std::string_view not_found = "NotFound";
+
+/// True for the error of head() that means "no such object", and for no other.
+inline bool is_not_found(const error& e) noexcept {
+    return e.what() == disposition::park && e.provider_code() == not_found;
+}
+
 /// One bucket, container or directory. Single shard. Outlives its running calls.
-/// put() is atomic: success means the whole object is readable under key, failure that it may or may not be.
-/// remove() of an absent key succeeds; list() of an absent prefix is empty.
+///
+/// put() is atomic: success means the whole object is readable under key, failure or cancellation that
+/// it may or may not be, and never a part of it. A key is overwritten; of several puts at once one wins.
+/// The bodies' bytes and the key are read until the call returns or throws, not longer.
+/// head() of an absent key is an error with disposition park and provider_code() `not_found`.
+/// remove() of an absent key succeeds. list() finds the keys that begin with the text of `prefix`, in
+/// byte order; none is no error. `from` is empty for the first page and then the last page's `next`; an
+/// empty `next` ends the list. A call that cannot finish before its deadline fails with disposition retry.
+/// tests/contract/store_contract.hpp tries all of this on any store.
 class store {
 public:
     virtual ~store() = default;
