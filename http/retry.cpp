@@ -1,0 +1,31 @@
+#include "http/retry.hpp"
+
+#include <algorithm>
+
+namespace firehose::http {
+
+std::optional<std::chrono::milliseconds> next_wait(const error& why, const request& req, int attempt,
+                                                   double uniform, const backoff& how) {
+    const bool passing = why.what() == disposition::retry || why.what() == disposition::slow_down;
+    if (!passing || !req.idempotent || attempt >= how.attempts) return std::nullopt;
+    auto ceiling = how.base;
+    for (int i = 1; i < attempt && ceiling < how.cap; ++i) ceiling *= 2;
+    ceiling = std::min(ceiling, how.cap);
+    auto wait = std::chrono::duration_cast<std::chrono::milliseconds>(ceiling * uniform);
+    if (why.retry_after()) wait = std::max(wait, *why.retry_after());
+    return wait;
+}
+
+task<result<response>> retrying::send(request& req, time_source::steady deadline) {
+    for (int attempt = 1;; ++attempt) {
+        auto answer = co_await next_.send(req, deadline);
+        if (answer.has_value()) co_return answer;
+        const auto wait = next_wait(answer.error(), req, attempt, random_.uniform(), how_);
+        if (!wait) co_return answer;
+        const auto wake = time_.now() + *wait;
+        if (wake >= deadline) co_return answer;
+        co_await time_.sleep_until(wake);
+    }
+}
+
+}  // namespace firehose::http
