@@ -1,48 +1,54 @@
+/// Obligations that fail closed: who takes a token owes a verdict, and silence means `lost`.
 #pragma once
 #include <cstdint>
 #include <functional>
-#include <memory>
+#include <string_view>
 #include <utility>
 
 namespace firehose {
+
 /// What became of a batch, best to worst; the worst verdict of all copies wins.
-/// stored, spooled: durable. rejected: parked on purpose, counted. lost: none of these, the source must send
-/// it again.
+/// stored, spooled: durable. rejected: parked on purpose, counted. lost: none of these, the source
+/// must send it again.
 enum class outcome : std::uint8_t { stored, spooled, rejected, lost };
 
-/// An obligation to say what became of a batch. Exactly one resolve() per token;
-/// a token destroyed unresolved says `lost`. Shard-local, so the count is a plain integer.
-class ack_token {
-    struct state {
-        std::function<void(outcome)> done;
-        outcome worst = outcome::stored;
-        unsigned open = 0;
-    };
-    std::shared_ptr<state> s_;
-    explicit ack_token(std::shared_ptr<state> s) : s_(std::move(s)) { ++s_->open; }
+std::string_view to_string(outcome what) noexcept;
 
+/// An obligation to say what became of a batch. Exactly one resolve() counts per token; a token
+/// destroyed unresolved says `lost`. When the last share of it has spoken, the callback runs once,
+/// inline, with the worst verdict. It must not throw. Shard-local: the count is a plain integer, and
+/// neither a token nor a copy of it may leave the thread it was made on.
+class ack_token {
 public:
     ack_token() = default;
-    explicit ack_token(std::function<void(outcome)> done)
-        : ack_token(std::make_shared<state>(state{std::move(done)})) {}
-    ack_token(ack_token&&) noexcept = default;
-    ack_token& operator=(ack_token&& o) noexcept {
-        if (this != &o) {
+    explicit ack_token(std::function<void(outcome)> done) : shared_(new shared{std::move(done)}) {}
+    ack_token(ack_token&& other) noexcept : shared_(std::exchange(other.shared_, nullptr)) {}
+    ack_token& operator=(ack_token&& other) noexcept {
+        if (this != &other) {
             resolve(outcome::lost);
-            s_ = std::move(o.s_);
+            shared_ = std::exchange(other.shared_, nullptr);
         }
         return *this;
     }
     ~ack_token() { resolve(outcome::lost); }
 
-    /// One more party owes a verdict.
-    ack_token split() const { return s_ ? ack_token(s_) : ack_token(); }
+    /// One more party owes a verdict. An empty token splits into empty ones.
+    ack_token split() const;
 
-    void resolve(outcome o) noexcept {
-        auto s = std::exchange(s_, nullptr);
-        if (!s) return;
-        if (o > s->worst) s->worst = o;
-        if (--s->open == 0) s->done(s->worst);
+    /// Gives the verdict and empties the token; does nothing on an empty one.
+    void resolve(outcome what) noexcept {
+        if (shared_) settle(what);
     }
+    explicit operator bool() const noexcept { return shared_ != nullptr; }
+
+private:
+    struct shared {
+        std::function<void(outcome)> done;
+        outcome worst = outcome::stored;
+        unsigned open = 1;
+    };
+    void settle(outcome what) noexcept;
+    shared* shared_ = nullptr;  // owned by all tokens that count in `open`
 };
+
 }  // namespace firehose

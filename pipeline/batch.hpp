@@ -12,7 +12,8 @@ namespace firehose {
 
 /// Immutable once built. share() gives a branch its own obligation on the same items, at the cost
 /// of two reference counts whatever the size. Items may point into the slabs, which live as long
-/// as any share of the batch. Destroying a batch whose ack was not taken reports `lost`.
+/// as any share of the batch. Destroying a batch whose ack was not taken reports `lost`. A batch
+/// with an obligation stays on its shard; one without (with_ack({})) may cross.
 template <class T> class batch {
     struct contents {
         std::vector<T> items;
@@ -26,21 +27,27 @@ public:
           bytes_(bytes),
           ack_(std::move(ack)) {}
 
-    batch share() const {
+    batch share() const { return with_ack(ack_.split()); }
+    /// The same items under another obligation.
+    batch with_ack(ack_token ack) const {
         batch copy;
         copy.contents_ = contents_;
         copy.bytes_ = bytes_;
-        copy.ack_ = ack_.split();
+        copy.ack_ = std::move(ack);
         return copy;
     }
 
-    const std::vector<T>& items() const { return contents_->items; }
-    const std::vector<slab>& slabs() const { return contents_->slabs; }
+    const std::vector<T>& items() const { return contents_ ? contents_->items : none().items; }
+    const std::vector<slab>& slabs() const { return contents_ ? contents_->slabs : none().slabs; }
     /// Weight on an edge: roughly the memory the batch holds.
     std::size_t bytes() const noexcept { return bytes_; }
     ack_token take_ack() { return std::move(ack_); }
 
 private:
+    static const contents& none() {
+        static const contents empty;
+        return empty;
+    }
     std::shared_ptr<const contents> contents_;
     std::size_t bytes_ = 0;
     ack_token ack_;

@@ -1,8 +1,10 @@
 /// Structured, escaped, bounded log lines; where they go is a function object.
 #pragma once
+#include <concepts>
+#include <cstddef>
 #include <cstdint>
 #include <functional>
-#include <span>
+#include <initializer_list>
 #include <string>
 #include <string_view>
 
