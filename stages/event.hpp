@@ -1,6 +1,7 @@
 /// One immutable JSON document with identity and targets, as it moves through the pipeline.
 #pragma once
 #include "pipeline/bytes.hpp"
+#include "pipeline/compose.hpp"
 #include "storage/destination.hpp"
 
 #include <cstdint>
@@ -9,6 +10,8 @@
 #include <vector>
 
 namespace firehose::stages {
+
+using firehose::operator|;  // argument-dependent lookup finds it here for the parts of this folder
 
 /// One line of input, checked by nobody yet. `bytes` points into a slab of the batch.
 struct raw_event {
@@ -24,11 +27,10 @@ struct target {
     std::string problem{};
 };
 
+struct spooled_record;  // stages/spool_backend.hpp
+
 /// Shared by all events with the same configuration; most flows have one for years.
 using target_list = std::shared_ptr<const std::vector<target>>;
-
-/// A record of a spool that was taken for sending; 0 for an event that comes from a source.
-using lease_id = std::uint64_t;
 
 /// Identity and routing of one event. `raw` is byte for byte what was accepted and points into a
 /// slab of the batch that holds the event.
@@ -39,7 +41,7 @@ struct event {
     std::string flow{};
     target_list targets{};
     std::string problem{};  ///< not empty: no key can be made (no id, no group); parked for every target
-    lease_id lease = 0;
+    std::shared_ptr<const spooled_record> record{};  ///< set when the event comes out of a spool
 };
 
 }  // namespace firehose::stages

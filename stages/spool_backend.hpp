@@ -47,12 +47,24 @@ struct spool_entry {
     bytes_view body{};
 };
 
+/// Names a record while it is taken for sending.
+using lease_id = std::uint64_t;
+
+/// Identity of a taken record, as it travels with its event.
+struct spooled_record {
+    lease_id lease = 0;
+    spool_header header{};
+    /// True for what was in the spool before this process opened it.
+    bool from_earlier_run = false;
+};
+
 /// A record taken for sending. `body` lives in `backing`.
 struct leased_record {
     lease_id lease = 0;
     spool_header header{};
     bytes_view body{};
     slab backing{};
+    bool from_earlier_run = false;
 };
 
 /// Which records to take. Records that are leased already are never taken.
@@ -78,7 +90,7 @@ struct failed {
 };  ///< stays, with a new schedule
 struct parked {
     failure why{};
-};                   ///< moves to the dead letters: body, reason and history kept
+};  ///< moves to the dead letters: body, reason and history kept
 struct released {};  ///< nothing was tried: as if it had not been leased
 using settlement = std::variant<delivered, failed, parked, released>;
 

@@ -1,0 +1,55 @@
+#include "stages/account.hpp"
+
+#include <algorithm>
+
+namespace firehose::stages {
+namespace {
+
+template <class Map> typename Map::mapped_type& find_or_add(Map& rows, std::string_view name) {
+    const auto it = rows.find(name);
+    if (it != rows.end()) return it->second;
+    return rows.emplace(std::string(name), typename Map::mapped_type{}).first->second;
+}
+
+std::uint64_t& place(target_account& row, standing where) {
+    switch (where) {
+        case standing::delivered: return row.delivered;
+        case standing::spooled: return row.spooled;
+        case standing::parked: return row.parked;
+        case standing::lost: return row.lost;
+        case standing::in_flight: break;
+    }
+    return row.in_flight;
+}
+
+}  // namespace
+
+void account::want(std::string_view service) {
+    auto& r = row(service);
+    ++r.accepted;
+    ++r.in_flight;
+}
+
+void account::move(std::string_view service, standing from, standing to, time_source::steady now) {
+    auto& r = row(service);
+    --place(r, from);
+    ++place(r, to);
+    if (to == standing::delivered) r.last_delivered = now;
+}
+
+std::uint64_t account::lost() const noexcept {
+    std::uint64_t n = 0;
+    for (const auto& [name, row] : targets_) n += row.lost;
+    return n;
+}
+
+bool account::closed() const noexcept {
+    return std::ranges::all_of(
+        targets_, [](const auto& named) { return named.second.in_flight == 0 && named.second.balances(); });
+}
+
+target_account& account::row(std::string_view service) { return find_or_add(targets_, service); }
+
+backlog_account& account::backlog_row(std::string_view service) { return find_or_add(backlog_, service); }
+
+}  // namespace firehose::stages

@@ -1,0 +1,105 @@
+/// What all upload stages of a shard share: one lane per destination, the spool, the books.
+#pragma once
+#include "pipeline/semaphore.hpp"
+#include "pipeline/stage.hpp"
+#include "stages/account.hpp"
+#include "stages/breaker.hpp"
+#include "stages/spool_backend.hpp"
+#include "storage/registry.hpp"
+
+#include <chrono>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+
+namespace firehose::stages {
+
+struct delivery_options {
+    std::size_t in_flight = 64;              ///< requests at once to one destination
+    std::size_t queue_bytes = 4 << 20;       ///< waiting for one destination, in memory
+    unsigned attempts = 3;                   ///< in the request path; later ones come from the spool
+    std::chrono::milliseconds backoff{100};  ///< ceiling before the second attempt; doubles
+    std::chrono::milliseconds backoff_cap{20'000};
+    std::chrono::milliseconds timeout{60'000};  ///< of one attempt, whatever the transport allows
+    breaker::options gate{};
+    std::chrono::milliseconds spool_backoff{
+        1'000};  ///< ceiling before the first attempt out of the spool; doubles
+    std::chrono::milliseconds spool_backoff_cap{900'000};
+    unsigned park_after_attempts = 0;  ///< attempts out of the spool before a record is parked; 0: never
+};
+
+/// One destination: its store, its breaker, its permits. Failures of one never touch another.
+struct lane {
+    lane(storage::destination where, const delivery_options& how, context& x)
+        : to(std::move(where)),
+          gate(how.gate, [&random = x.random] { return random.uniform(); }),
+          permits(x.ex, how.in_flight),
+          gate_changed(x.ex) {}
+
+    storage::destination to;
+    std::unique_ptr<storage::store> store{};
+    std::optional<error> unusable{};  ///< why there is no store
+    breaker gate;
+    semaphore permits;
+    wait_queue gate_changed;
+    std::size_t queued_bytes = 0;   ///< waiting in memory for a permit
+    bool overflowing = false;       ///< new events go to the spool until half the queue is free
+    std::uint64_t last_wanted = 0;  ///< number of the batch that last brought an event
+};
+
+/// Single shard. Outlives the upload stages that use it. Lanes appear when an event names their
+/// destination and go away when nobody uses them and there are many.
+class delivery {
+public:
+    struct parts {
+        const storage::registry& stores;
+        const storage::credential_map& credentials;
+        storage::store_environment environment;
+        spool_backend& spool;
+        std::shared_ptr<account> books;
+    };
+
+    delivery(context& x, parts with, delivery_options how);
+
+    std::shared_ptr<lane> lane_of(const storage::destination& to);
+    /// What is wrong with a destination, asked of its kind of store; empty when nothing is.
+    std::string check(const storage::destination& to) const;
+
+    /// True while the breaker is open and no probe is due.
+    bool refuses(const storage::destination& to) const;
+    /// Refuses, or waits for the result of a probe: no time to take more out of the spool.
+    bool rests(const storage::destination& to) const;
+    /// Lets one probe through to every destination whose breaker is open.
+    void probe_all();
+
+    /// True when another destination that current batches ask for could take more right now: then a
+    /// full one must not hold up the batch, and its events go to the spool.
+    bool others_have_room(const lane& full) const;
+    bool has_room(const lane& l, std::size_t bytes) const;
+    /// Counts a batch; the number tells which destinations current batches ask for.
+    std::uint64_t next_batch() noexcept { return ++batches_; }
+    wait_queue& room_changed() noexcept { return room_changed_; }
+
+    context& shard() noexcept { return x_; }
+    spool_backend& spool() noexcept { return with_.spool; }
+    account& books() noexcept { return *with_.books; }
+    const delivery_options& options() const noexcept { return how_; }
+
+private:
+    const storage::credential* credential_of(const storage::destination& to) const;
+    void forget_idle_lanes();
+
+    context& x_;
+    parts with_;
+    delivery_options how_;
+    std::map<storage::destination, std::shared_ptr<lane>> lanes_;
+    std::uint64_t batches_ = 0;
+    wait_queue room_changed_;
+};
+
+/// What is wrong with a destination: unknown type, missing credential, or what its kind of store says.
+std::string check_destination(const storage::registry& stores, const storage::credential_map& credentials,
+                              const storage::destination& to);
+
+}  // namespace firehose::stages

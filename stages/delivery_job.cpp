@@ -1,0 +1,76 @@
+#include "stages/delivery_job.hpp"
+
+#include "storage/object_key.hpp"
+
+namespace firehose::stages {
+namespace {
+
+outcome verdict(standing where) {
+    switch (where) {
+        case standing::delivered: return outcome::stored;
+        case standing::spooled: return outcome::spooled;
+        case standing::parked: return outcome::rejected;
+        case standing::in_flight:
+        case standing::lost: break;
+    }
+    return outcome::lost;
+}
+
+/// Records of an earlier run are in nobody's account of this one but the backlog's.
+bool counts_as_backlog(const event& e) { return e.record && e.record->from_earlier_run; }
+
+}  // namespace
+
+delivery_job::delivery_job(delivery& shared, std::shared_ptr<const batch<event>> owner, const event& e,
+                           const target& t, ack_token ack)
+    : shared_(&shared), owner_(std::move(owner)), event_(&e), target_(&t), ack_(std::move(ack)) {
+    if (!from_spool())
+        shared.books().want(to().service);
+    else if (!counts_as_backlog(e))
+        shared.books().move(to().service, standing::spooled, standing::in_flight, shared.shard().time.now());
+}
+
+delivery_job::~delivery_job() {
+    if (owner_) finish(from_spool() ? standing::spooled : standing::lost);
+}
+
+const std::string& delivery_job::key() {
+    if (!key_.empty()) return key_;
+    if (from_spool()) return event_->record->header.key;
+    key_ = storage::event_key(to().prefix, event_->group, event_->id);
+    return key_;
+}
+
+const std::string& delivery_job::problem() const noexcept {
+    return event_->problem.empty() ? target_->problem : event_->problem;
+}
+
+spool_entry delivery_job::entry() {
+    spool_entry kept;
+    kept.body = body();
+    auto& h = kept.header;
+    h.event_id = event_->id;
+    h.group_id = event_->group;
+    h.flow_id = event_->flow;
+    h.to = to();
+    if (event_->problem.empty()) h.key = key();
+    h.first_failed_at = shared_->shard().time.wall_now();
+    h.next_at = h.first_failed_at;
+    h.last_error = describe_failure(*why_);
+    return kept;
+}
+
+void delivery_job::finish(standing where) {
+    const auto now = shared_->shard().time.now();
+    auto& books = shared_->books();
+    if (!counts_as_backlog(*event_))
+        books.move(to().service, standing::in_flight, where, now);
+    else if (where == standing::delivered)
+        books.backlog_delivered(to().service);
+    else if (where == standing::parked)
+        books.backlog_parked(to().service);
+    ack_.resolve(verdict(where));
+    owner_.reset();
+}
+
+}  // namespace firehose::stages

@@ -1,0 +1,155 @@
+#include "stages/event_reader.hpp"
+
+#include "storage/text_hash.hpp"
+
+#include <boost/json/parser.hpp>
+#include <boost/json/serialize.hpp>
+#include <simdjson.h>
+
+namespace firehose::stages {
+namespace json = boost::json;
+
+namespace {
+
+constexpr std::size_t max_depth = 512;
+
+/// A scalar found in a document, or why it can not serve as an identity.
+struct scalar {
+    std::optional<std::string> text{};  ///< none: absent or null
+    std::string problem{};
+};
+
+std::string not_an_identity(std::string_view what) {
+    return std::string("is ").append(what).append(", not a string or an integer");
+}
+
+// Two documents, one set of questions: simdjson's for nearly every event, Boost.JSON's for the few
+// that simdjson refuses although they are JSON (integers and exponents beyond 64 bits).
+
+std::optional<simdjson::dom::element> find(simdjson::dom::element document, const std::string& pointer) {
+    simdjson::dom::element found;
+    if (document.at_pointer(pointer).get(found) != simdjson::SUCCESS) return std::nullopt;
+    return found;
+}
+
+const json::value* find(const json::value& document, const std::string& pointer) {
+    boost::system::error_code ec;
+    return document.find_pointer(pointer, ec);
+}
+
+scalar read_scalar(simdjson::dom::element value) {
+    using simdjson::dom::element_type;
+    switch (value.type()) {
+        case element_type::STRING: return {std::string(std::string_view(value)), {}};
+        case element_type::INT64: return {std::to_string(std::int64_t(value)), {}};
+        case element_type::UINT64: return {std::to_string(std::uint64_t(value)), {}};
+        case element_type::NULL_VALUE: return {};
+        case element_type::BOOL: return {{}, not_an_identity("a boolean")};
+        case element_type::DOUBLE: return {{}, not_an_identity("a fraction")};
+        case element_type::ARRAY: return {{}, not_an_identity("an array")};
+        case element_type::OBJECT: return {{}, not_an_identity("an object")};
+    }
+    return {};
+}
+
+scalar read_scalar(const json::value& value) {
+    switch (value.kind()) {
+        case json::kind::string: return {std::string(value.get_string()), {}};
+        case json::kind::int64: return {std::to_string(value.get_int64()), {}};
+        case json::kind::uint64: return {std::to_string(value.get_uint64()), {}};
+        case json::kind::null: return {};
+        case json::kind::bool_: return {{}, not_an_identity("a boolean")};
+        case json::kind::double_: return {{}, not_an_identity("a fraction")};
+        case json::kind::array: return {{}, not_an_identity("an array")};
+        case json::kind::object: return {{}, not_an_identity("an object")};
+    }
+    return {};
+}
+
+bool is_null(simdjson::dom::element value) { return value.is_null(); }
+bool is_null(const json::value& value) { return value.is_null(); }
+bool is_object(simdjson::dom::element value) { return value.is_object(); }
+bool is_object(const json::value& value) { return value.is_object(); }
+std::string to_text(simdjson::dom::element value) { return simdjson::minify(value); }
+std::string to_text(const json::value& value) { return json::serialize(value); }
+
+/// The first of `pointers` that holds something usable; a wrong type is a problem at once.
+template <class Document>
+scalar first_scalar(const Document& document, const std::vector<std::string>& pointers,
+                    std::string& problem) {
+    for (const auto& pointer : pointers) {
+        const auto found = find(document, pointer);
+        if (!found) continue;
+        scalar s = read_scalar(*found);
+        if (!s.problem.empty()) problem.append("the value at ").append(pointer).append(" ").append(s.problem);
+        if (!s.problem.empty() || (s.text && !s.text->empty())) return s;
+    }
+    return {};
+}
+
+std::string list_of(const std::vector<std::string>& pointers) {
+    std::string text;
+    for (const auto& pointer : pointers) text.append(text.empty() ? "" : " or ").append(pointer);
+    return text;
+}
+
+template <class Document>
+std::string extract(const Document& document, const event_shape& shape, bytes_view line, event_reading& out) {
+    if (!is_object(document)) return "not a JSON object";
+    out = {};
+    out.what.raw = line;
+    auto id = first_scalar(document, shape.id, out.what.problem);
+    if (id.text) {
+        out.what.id = std::move(*id.text);
+    } else {
+        out.what.id = storage::sha256_hex(as_text(line)).substr(0, 32);  // a dead letter needs a name too
+        if (out.what.problem.empty() && shape.without_id == missing_id::dead_letter)
+            out.what.problem = "no id at " + list_of(shape.id);
+    }
+    if (out.what.problem.empty()) {
+        auto group = first_scalar(document, shape.group, out.what.problem);
+        if (group.text)
+            out.what.group = std::move(*group.text);
+        else if (out.what.problem.empty() && !shape.group.empty())
+            out.what.problem = "no group id at " + list_of(shape.group);
+    }
+    std::string ignored;  // a flow of a wrong type is no flow: routing falls back to the default
+    if (auto flow = first_scalar(document, shape.flow, ignored); flow.text)
+        out.what.flow = std::move(*flow.text);
+
+    const auto own = find(document, "/firehose");
+    if (own && !is_null(*own)) out.routing = own_routing{to_text(*own)};
+    return {};
+}
+
+}  // namespace
+
+struct event_reader::parser {
+    simdjson::dom::parser fast{};
+};
+
+event_reader::event_reader(event_shape shape)
+    : shape_(std::move(shape)), parser_(std::make_unique<parser>()) {}
+event_reader::~event_reader() = default;
+event_reader::event_reader(event_reader&&) noexcept = default;
+event_reader& event_reader::operator=(event_reader&&) noexcept = default;
+
+std::string event_reader::read(bytes_view line, event_reading& out) {
+    const auto text = as_text(line);
+    simdjson::dom::element document;
+    if (parser_->fast.parse(text.data(), text.size(), false).get(document) == simdjson::SUCCESS)
+        return extract(document, shape_, line, out);
+
+    json::parse_options options;
+    options.max_depth = max_depth;
+    json::parser slow({}, options);
+    boost::system::error_code ec;
+    const auto consumed = slow.write(text.data(), text.size(), ec);
+    if (ec) {
+        const auto place = " at byte " + std::to_string(consumed + 1) + " of the line";
+        return "not JSON: " + ec.message() + place;
+    }
+    return extract(slow.release(), shape_, line, out);
+}
+
+}  // namespace firehose::stages

@@ -1,0 +1,61 @@
+/// Cuts a stream of bytes into lines: plain state, no I/O.
+#pragma once
+#include "pipeline/bytes.hpp"
+#include "stages/event.hpp"
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <vector>
+
+namespace firehose::stages {
+
+/// Feed it by reading into space() and telling how much came: filled(). Each call returns the lines
+/// that became whole, as views into the slab that was read into; only the unfinished tail moves on
+/// to the next slab. Every slab has `padding` readable bytes behind its last line.
+class line_splitter {
+public:
+    struct limits {
+        std::size_t read_bytes = 256 << 10;
+        std::size_t max_line = 16 << 20;
+        std::size_t padding = 64;
+    };
+    /// Called for a line over the limit, once its number and offset are known.
+    using too_long = std::function<void(std::uint64_t line, std::uint64_t offset)>;
+
+    struct lines {
+        std::vector<raw_event> items{};
+        slab owner{};
+        std::size_t bytes = 0;  ///< of the items
+    };
+
+    line_splitter(limits how, too_long refuse) : how_(how), refuse_(std::move(refuse)) {}
+
+    /// Where to read the next bytes; valid until the next call of filled() or finish().
+    std::span<std::byte> space();
+    lines filled(std::size_t count);
+    /// The last line, when the input does not end in a newline.
+    lines finish();
+
+    std::uint64_t line_count() const noexcept { return line_; }
+    std::uint64_t byte_count() const noexcept { return offset_ + (end_ - begin_); }
+
+private:
+    void take_line(std::size_t length, std::size_t with_newline, lines& out);
+    lines cut(std::size_t scan_from);
+
+    limits how_;
+    too_long refuse_;
+    std::shared_ptr<std::byte[]> block_{};
+    std::size_t capacity_ = 0;      ///< of the block, padding excluded
+    std::size_t begin_ = 0;         ///< of the unfinished line in the block
+    std::size_t end_ = 0;           ///< of what was read
+    std::uint64_t offset_ = 0;      ///< of begin_ in the input
+    std::uint64_t line_ = 0;        ///< lines finished
+    std::uint64_t skip_start_ = 0;  ///< where the line over the limit began
+    bool skipping_ = false;         ///< inside a line over the limit
+    bool shared_ = false;           ///< the block was handed out: read no more into it
+};
+
+}  // namespace firehose::stages

@@ -1,0 +1,293 @@
+#include "stages/upload.hpp"
+
+#include "pipeline/backoff.hpp"
+#include "pipeline/scope.hpp"
+#include "stages/delivery_job.hpp"
+#include "stages/keep.hpp"
+#include "storage/object_key.hpp"
+
+#include <boost/asio/cancellation_state.hpp>
+
+#include <deque>
+#include <map>
+
+namespace firehose::stages {
+namespace {
+
+/// One running upload stage: a pump that places events, and workers that carry them out.
+class upload_run {
+public:
+    upload_run(delivery& shared, const service_filter& which)
+        : shared_(shared), which_(which), x_(shared.shard()) {}
+
+    task<> run(receiver<event> in) {
+        return with_scope(x_.ex, [this, in = std::move(in)](task_scope& s) mutable { return pump(in, s); });
+    }
+
+private:
+    /// The part of a lane's queue that this stage brought.
+    struct local_lane {
+        std::shared_ptr<lane> shared;
+        std::deque<delivery_job> waiting{};
+        std::size_t workers = 0;
+    };
+
+    task<> pump(receiver<event>& in, task_scope& s) {
+        for (;;) {
+            auto b = co_await in.next();
+            if (!b) co_return;
+            ack_token whole = b->take_ack();
+            const auto owner = std::make_shared<const batch<event>>(std::move(*b));
+            const auto number = shared_.next_batch();
+            for (const auto& e : owner->items()) {
+                if (!e.targets) continue;
+                for (const auto& t : *e.targets) {
+                    if (!which_(t.to.service)) continue;
+                    delivery_job job(shared_, owner, e, t, whole.split());
+                    co_await place(job, number, s);
+                }
+            }
+            co_await flush();
+            whole.resolve(outcome::stored);
+        }
+    }
+
+    /// Finds a job its way: park, spool, or a worker. Waits only when every destination is full.
+    task<> place(delivery_job& job, std::uint64_t batch_number, task_scope& s) {
+        if (const auto& problem = job.problem(); !problem.empty()) {
+            job.because(error(disposition::park, problem));
+            parked_.push_back(std::move(job));
+            co_return;
+        }
+        auto& here = local(job.to());
+        auto& l = *here.shared;
+        l.last_wanted = batch_number;
+        if (l.unusable) {
+            job.because(*l.unusable);
+            spilled_.push_back(std::move(job));
+            co_return;
+        }
+        if (shared_.refuses(l.to)) {
+            job.because(*l.gate.reason());
+            spilled_.push_back(std::move(job));
+            co_return;
+        }
+        while (!shared_.has_room(l, job.bytes())) {
+            if (!job.from_spool() && (l.overflowing || shared_.others_have_room(l))) {
+                l.overflowing = true;
+                job.because(error(disposition::slow_down, overflow_text(l.to)));
+                spilled_.push_back(std::move(job));
+                co_return;
+            }
+            co_await shared_.room_changed().async_wait(use_task);
+        }
+        l.queued_bytes += job.bytes();
+        here.waiting.push_back(std::move(job));
+        if (here.workers < shared_.options().in_flight) {
+            ++here.workers;
+            s.spawn(work(here));
+        }
+    }
+
+    static std::string overflow_text(const storage::destination& to) {
+        return storage::describe(to) + " takes less than arrives; kept on disk until it catches up";
+    }
+
+    local_lane& local(const storage::destination& to) {
+        const auto known = lanes_.find(to);
+        if (known != lanes_.end()) return known->second;
+        return lanes_.emplace(to, local_lane{shared_.lane_of(to)}).first->second;
+    }
+
+    /// Spools or parks what the pump set aside, all in one write.
+    task<> flush() {
+        if (!parked_.empty()) {
+            auto jobs = std::exchange(parked_, {});
+            co_await park_jobs(shared_, jobs);
+        }
+        if (!spilled_.empty()) {
+            auto jobs = std::exchange(spilled_, {});
+            co_await spool_jobs(shared_, jobs);
+        }
+    }
+
+    /// A worker lives as long as its lane has something waiting. `here` lives in lanes_, which
+    /// outlives the scope's children.
+    task<> work(local_lane& here) {
+        while (!here.waiting.empty()) {
+            const permit running = co_await here.shared->permits.acquire();
+            if (here.waiting.empty()) break;  // another worker was faster
+            delivery_job job = std::move(here.waiting.front());
+            here.waiting.pop_front();
+            release_room(*here.shared, job.bytes());
+            co_await deliver(*here.shared, job);
+        }
+        --here.workers;
+    }
+
+    void release_room(lane& l, std::size_t bytes) {
+        l.queued_bytes -= bytes;
+        if (l.queued_bytes * 2 <= shared_.options().queue_bytes) l.overflowing = false;
+        shared_.room_changed().wake_all();
+    }
+
+    /// Up to `attempts` tries, then the spool. Ends with the job finished, whatever happens.
+    task<> deliver(lane& l, delivery_job& job) {
+        const unsigned most = job.from_spool() ? 1 : shared_.options().attempts;
+        bool tried = false;
+        for (unsigned attempt = 1; !cancelled_; ++attempt) {
+            const auto admitted = co_await admit(l, job);
+            if (admitted != breaker::admission::go) break;
+            auto put = co_await put_once(l, job);
+            if (!put) {
+                l.gate.abandoned();
+                l.gate_changed.wake_all();
+                cancelled_ = true;
+                break;
+            }
+            tried = true;
+            if (put->has_value()) {
+                l.gate.succeeded();
+                l.gate_changed.wake_all();
+                co_await delivered_now(job);
+                co_return;
+            }
+            note_failure(l, job, put->error());
+            const auto what = put->error().what();
+            if (what == disposition::park || what == disposition::stop || attempt >= most) break;
+            const auto rested = co_await rest(attempt, put->error());
+            if (!rested) cancelled_ = true;
+        }
+        if (cancelled_) {
+            // What was promised must still reach the disk: from here on nothing interrupts us.
+            co_await asio::this_coro::reset_cancellation_state(asio::disable_cancellation());
+        }
+        co_await keep(l, job, tried);
+    }
+
+    void note_failure(lane& l, delivery_job& job, const error& why) {
+        const auto before = l.gate.current();
+        l.gate.failed(why, x_.time.now());
+        l.gate_changed.wake_all();
+        job.because(why);
+        if (before != breaker::state::open && l.gate.current() == breaker::state::open)
+            x_.log.warning("destination refused or failed; its events are spooled",
+                           {{"destination", storage::describe(l.to)}, {"reason", why.context()}});
+    }
+
+    /// Live events do not wait for a probe; records of a spool have nothing better to do.
+    task<breaker::admission> admit(lane& l, delivery_job& job) {
+        auto answer = l.gate.admit(x_.time.now());
+        while (answer == breaker::admission::wait && job.from_spool() && !cancelled_) {
+            const auto woken = co_await wait_for_gate(l);
+            if (!woken) cancelled_ = true;
+            if (!cancelled_) answer = l.gate.admit(x_.time.now());
+        }
+        if (answer != breaker::admission::go && !job.has_reason() && l.gate.reason())
+            job.because(*l.gate.reason());
+        co_return answer;
+    }
+
+    /// False when cancelled.
+    task<bool> wait_for_gate(lane& l) {
+        try {
+            co_await l.gate_changed.async_wait(use_task);
+            co_return true;
+        } catch (const boost::system::system_error& e) {
+            if (e.code() != asio::error::operation_aborted) throw;
+        }
+        co_return false;
+    }
+
+    /// Nothing when cancelled: the outcome at the store is unknown, the key makes a repeat safe.
+    task<std::optional<result<storage::object_info>>> put_once(lane& l, delivery_job& job) {
+        const storage::payload body{job.body()};
+        const storage::put_options how;
+        const auto until = x_.time.now() + shared_.options().timeout;
+        try {
+            auto put = co_await l.store->put(job.key(), body, how, until);
+            co_return put;
+        } catch (const boost::system::system_error& e) {
+            if (e.code() != asio::error::operation_aborted) throw;
+        }
+        co_return std::nullopt;
+    }
+
+    /// Full jitter, the store's Retry-After as a floor. False when cancelled.
+    task<bool> rest(unsigned attempt, const error& why) {
+        const auto& how = shared_.options();
+        const auto wake =
+            x_.time.now() + jittered(how.backoff, how.backoff_cap, attempt - 1, why.retry_after());
+        try {
+            co_await x_.time.sleep_until(wake);
+            co_return true;
+        } catch (const boost::system::system_error& e) {
+            if (e.code() != asio::error::operation_aborted) throw;
+        }
+        co_return false;
+    }
+
+    std::chrono::milliseconds jittered(std::chrono::milliseconds base, std::chrono::milliseconds cap,
+                                       unsigned doublings,
+                                       const std::optional<std::chrono::milliseconds>& floor) {
+        const auto drawn = full_jitter(base, cap, doublings, x_.random.uniform());
+        return std::max(drawn, floor.value_or(std::chrono::milliseconds(0)));
+    }
+
+    task<> delivered_now(delivery_job& job) {
+        if (!job.from_spool()) {
+            job.finish(standing::delivered);
+            co_return;
+        }
+        const settlement what = delivered{};
+        co_await settle_job(shared_, job, what, standing::delivered);
+    }
+
+    /// The failing path: park, spool, or leave in the spool.
+    task<> keep(lane& l, delivery_job& job, bool tried) {
+        if (!job.has_reason())
+            job.because(
+                error(disposition::retry, storage::describe(l.to) + ": interrupted before the attempt"));
+        std::vector<delivery_job> one;
+        const auto attempts = job.attempts() + (tried ? 1U : 0U);
+        const auto limit = shared_.options().park_after_attempts;
+        const bool hopeless = job.why().what() == disposition::park;
+        const bool exhausted = job.from_spool() && tried && limit != 0 && attempts >= limit;
+        if (hopeless || exhausted) {
+            one.push_back(std::move(job));
+            co_await park_jobs(shared_, one);
+        } else if (job.from_spool() && tried) {
+            const settlement what =
+                failed{attempts, next_attempt(attempts, job.why()), describe_failure(job.why())};
+            co_await settle_job(shared_, job, what, standing::spooled);
+        } else {
+            one.push_back(std::move(job));
+            co_await spool_jobs(shared_, one);
+        }
+    }
+
+    time_source::wall next_attempt(unsigned attempts, const error& why) {
+        const auto& how = shared_.options();
+        const auto doublings = attempts > 0 ? attempts - 1 : 0;
+        return x_.time.wall_now() +
+               jittered(how.spool_backoff, how.spool_backoff_cap, doublings, why.retry_after());
+    }
+
+    delivery& shared_;
+    const service_filter& which_;
+    context& x_;
+    std::map<storage::destination, local_lane> lanes_;  // nodes stay where they are: workers hold references
+    std::vector<delivery_job> spilled_;
+    std::vector<delivery_job> parked_;
+    bool cancelled_ = false;
+};
+
+}  // namespace
+
+task<> upload::run(receiver<event> in, context&) {
+    upload_run job(*shared_, which_);
+    auto all = job.run(std::move(in));
+    co_await std::move(all);
+}
+
+}  // namespace firehose::stages
