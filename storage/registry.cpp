@@ -1,5 +1,7 @@
 #include "storage/registry.hpp"
 
+#include "storage/directory_store.hpp"
+
 namespace firehose::storage {
 
 void registry::add(std::string type, store_kind kind) {
@@ -15,6 +17,12 @@ std::vector<std::string> registry::types() const {
     std::vector<std::string> names;
     for (const auto& [name, kind] : kinds_) names.push_back(name);
     return names;
+}
+
+registry default_registry() {
+    registry kinds;
+    kinds.add("directory", directory_kind());
+    return kinds;
 }
 
 }  // namespace firehose::storage
