@@ -1,6 +1,7 @@
 #include "storage/registry.hpp"
 
 #include "storage/directory_store.hpp"
+#include "storage/s3_store.hpp"
 
 namespace firehose::storage {
 
@@ -22,6 +23,7 @@ std::vector<std::string> registry::types() const {
 registry default_registry() {
     registry kinds;
     kinds.add("directory", directory_kind());
+    kinds.add("s3", s3_kind());
     return kinds;
 }
 

@@ -1,0 +1,46 @@
+/// What an S3 server's refusal means: a pure function, one row per answer.
+#pragma once
+#include "pipeline/error.hpp"
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+namespace firehose::storage {
+
+/// What may turn the refusal into success without anybody's help, before the disposition counts.
+enum class s3_remedy : std::uint8_t {
+    none,
+    adjust_clock,         ///< learn the server's time, sign again once
+    other_region,         ///< sign again for the region named in the answer
+    refresh_credentials,  ///< the session token has expired
+};
+
+struct s3_verdict {
+    disposition what = disposition::retry;
+    s3_remedy remedy = s3_remedy::none;
+
+    friend bool operator==(const s3_verdict&, const s3_verdict&) = default;
+};
+
+/// The status is 300 or above, or belongs to an answer that was found to be no success. `code` is the
+/// text of <Code>, empty when there was none: HEAD has no body, proxies speak HTML.
+s3_verdict judge_s3(int status, std::string_view code) noexcept;
+
+/// The parts of an error body that matter. All may be empty: radosgw leaves <Message> out.
+struct s3_error_body {
+    std::string code{};
+    std::string message{};
+    std::string request_id{};
+    std::string region{};
+};
+
+/// Never fails: what is not an S3 error document gives empty parts. Entities are not expanded
+/// beyond the five of XML and character references; a byte order mark is allowed.
+s3_error_body read_s3_error(std::string_view body);
+
+/// What a person can do about it, without a full stop; empty when there is nothing to add.
+std::string s3_advice(std::string_view code, int status, std::string_view method, std::string_view bucket,
+                      std::string_view access_key_id);
+
+}  // namespace firehose::storage

@@ -1,0 +1,71 @@
+/// One attempt against one bucket: signs, sends, judges the answer, and heals what can be healed at once.
+#pragma once
+#include "http/client.hpp"
+#include "pipeline/stage.hpp"
+#include "storage/s3_errors.hpp"
+#include "storage/s3_location.hpp"
+#include "storage/sigv4.hpp"
+
+#include <memory>
+
+namespace firehose::storage {
+
+/// Signs for S3. The request carries x-amz-content-sha256 already, so that a body is hashed once
+/// however often it is sent. Single shard.
+class s3_signer final : public http::signer {
+public:
+    s3_signer(sigv4::identity who, std::string region) : who_(std::move(who)), region_(std::move(region)) {}
+
+    result<> sign(http::request& req, time_source::wall now) override;
+
+    void use_region(std::string region) { region_ = std::move(region); }
+    /// What the server's clock is ahead of ours.
+    void use_offset(time_source::wall::duration ahead) { ahead_ = ahead; }
+    time_source::wall::duration offset() const noexcept { return ahead_; }
+    const std::string& region() const noexcept { return region_; }
+
+private:
+    sigv4::identity who_;
+    std::string region_;
+    time_source::wall::duration ahead_{};
+    sigv4::key_cache keys_;
+};
+
+/// Unlike the transports below it, it returns only answers that are S3 successes; a refusal is an error
+/// whose context says "403 AccessDenied, request id …: …". A wrong clock and a wrong region are learned
+/// from the answer, kept for all later requests, and the request is sent again at once, each of them at
+/// most as often as it can help. Never follows a Location: another region means another host of the
+/// same provider, which it builds itself. Single shard.
+class s3_exchange final : public http::transport {
+public:
+    s3_exchange(context& shard, http::client& through, credential with, std::string bucket, s3_location at);
+
+    task<result<http::response>> send(http::request& req, time_source::steady deadline) override;
+
+    const s3_location& at() const noexcept { return at_; }
+
+private:
+    struct tried {
+        bool clock = false;
+        int regions = 0;
+    };
+    error refusal(const http::request& req, const http::response& r, const s3_error_body& said,
+                  s3_verdict verdict) const;
+    bool heal(s3_remedy how, const http::response& r, const s3_error_body& said, tried& so_far);
+    bool learn_clock(const http::response& r);
+    bool move_to(std::string region);
+
+    context& shard_;
+    http::client& client_;
+    credential with_;
+    std::string bucket_;
+    s3_location at_;
+    s3_signer signer_;
+    std::shared_ptr<http::endpoint> bottom_;  ///< shared with the calls that run on it
+};
+
+/// A 2xx that no S3 server would send: 203, a proxy's page, an <Error> document, a PUT without ETag and
+/// request id. Empty when there is nothing wrong.
+std::string s3_lie(const http::request& req, const http::response& r);
+
+}  // namespace firehose::storage

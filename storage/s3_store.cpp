@@ -1,0 +1,205 @@
+#include "storage/s3_store.hpp"
+
+#include "http/url.hpp"
+
+#include <pugixml.hpp>
+
+#include <algorithm>
+#include <charconv>
+
+namespace firehose::storage {
+
+namespace {
+
+constexpr std::uint64_t largest_put = std::uint64_t{5} << 30;
+constexpr std::size_t longest_key = 1024;
+
+std::string unquoted(std::string etag) {
+    if (etag.size() >= 2 && etag.front() == '"' && etag.back() == '"') return etag.substr(1, etag.size() - 2);
+    return etag;
+}
+
+std::string etag_of(const http::response& r) {
+    const auto* etag = http::find_header(r.headers, "etag");
+    return etag == nullptr ? std::string() : unquoted(*etag);
+}
+
+std::optional<std::uint64_t> number(std::string_view digits) {
+    std::uint64_t value = 0;
+    const auto end = digits.data() + digits.size();
+    const auto [stop, problem] = std::from_chars(digits.data(), end, value);
+    if (problem != std::errc{} || stop != end) return std::nullopt;
+    return value;
+}
+
+/// The names S3 gives back under encoding-type=url: a blank may come as '+', a plus never does.
+std::string listed_name(std::string_view text, bool encoded) {
+    if (!encoded) return std::string(text);
+    std::string plain(text);
+    std::ranges::replace(plain, '+', ' ');
+    return http::decode_percent(plain);
+}
+
+std::optional<page> read_listing(std::string_view body) {
+    pugi::xml_document document;
+    const auto parsed =
+        document.load_buffer(body.data(), body.size(), pugi::parse_default, pugi::encoding_utf8);
+    const auto root = document.child("ListBucketResult");
+    if (!parsed || !root) return std::nullopt;
+    const bool encoded = std::string_view(root.child_value("EncodingType")) == "url";
+    page out;
+    for (const auto item : root.children("Contents")) {
+        const auto size = number(item.child_value("Size"));
+        if (!item.child("Key") || !size) return std::nullopt;
+        out.items.push_back(
+            {listed_name(item.child_value("Key"), encoded), *size, unquoted(item.child_value("ETag"))});
+    }
+    if (std::string_view(root.child_value("IsTruncated")) == "true") {
+        out.next = root.child_value("NextContinuationToken");
+        if (out.next.empty()) return std::nullopt;  // there is more, but no way to get at it
+    }
+    return out;
+}
+
+}  // namespace
+
+s3_store::s3_store(context& shard, http::client& through, credential with, std::string bucket, s3_location at,
+                   s3_options how)
+    : bucket_(std::move(bucket)),
+      exchange_(shard, through, std::move(with), bucket_, std::move(at)),
+      retrying_(exchange_, shard.time, shard.random, how.retries) {
+    can_.max_put = largest_put;
+    can_.only_if_absent = true;
+    can_.list = true;
+    can_.remove = true;
+}
+
+http::request s3_store::about(std::string_view method, const std::string& key) const {
+    http::request req;
+    req.method = method;
+    req.target.append(exchange_.at().base).append("/").append(http::encode_path(key));
+    req.headers.reserve(8);
+    req.headers.emplace_back("x-amz-content-sha256", sigv4::empty_payload_hash);
+    return req;
+}
+
+error s3_store::explain(std::string_view method, std::string_view key, const error& why) const {
+    error_details d = why.details();
+    std::string text(method);
+    text.append(" ").append(bucket_);
+    if (!key.empty()) text.append("/").append(key);
+    d.context = text.append(": ").append(why.context());
+    return {why.what(), std::move(d)};
+}
+
+task<result<object_info>> s3_store::put(const std::string& key, const payload& body, const put_options& how,
+                                        time_source::steady deadline) {
+    if (key.empty() || key.size() > longest_key)
+        co_return explain("PUT", key.substr(0, 64),
+                          error(disposition::park,
+                                "a key has 1 to 1024 bytes, this one has " + std::to_string(key.size())));
+    auto req = about("PUT", key);
+    req.body = body;
+    const std::uint64_t size = http::body_size(req);
+    if (size > largest_put)
+        co_return explain("PUT", key, error(disposition::park, "larger than the 5 GiB of one request"));
+    if (size > 0) http::set_header(req.headers, "x-amz-content-sha256", http::to_hex(http::sha256(body)));
+    req.headers.emplace_back("Content-Type", how.content_type);
+    if (how.only_if_absent) req.headers.emplace_back("If-None-Match", "*");
+    auto answer = co_await retrying_.send(req, deadline);
+    if (answer.has_value()) co_return object_info{key, size, etag_of(*answer)};
+    // The key is a function of the content's identity: what is there is what we would have written.
+    if (how.only_if_absent && answer.error().status() == 412) co_return object_info{key, size, {}};
+    co_return explain("PUT", key, answer.error());
+}
+
+task<result<object_info>> s3_store::head(const std::string& key, time_source::steady deadline) {
+    auto req = about("HEAD", key);
+    auto answer = co_await retrying_.send(req, deadline);
+    if (!answer.has_value()) {
+        const auto& why = answer.error();
+        const bool absent = why.status() == 404 && why.provider_code() != "NoSuchBucket";
+        if (!absent) co_return explain("HEAD", key, why);
+        error_details d;
+        d.status = 404;
+        d.provider_code = not_found;
+        d.context = "HEAD " + bucket_ + "/" + key + ": 404, there is no such object";
+        co_return error(disposition::park, std::move(d));
+    }
+    const auto* length = http::find_header(answer->headers, "content-length");
+    const auto size = length == nullptr ? std::nullopt : number(*length);
+    if (!size)
+        co_return explain("HEAD", key, error(disposition::retry, "the answer does not say how long it is"));
+    co_return object_info{key, *size, etag_of(*answer)};
+}
+
+task<result<page>> s3_store::list(const std::string& prefix, const std::string& from,
+                                  time_source::steady deadline) {
+    auto req = about("GET", {});
+    if (req.target.size() > 1) req.target.pop_back();  // "/bucket?…": some servers take "/bucket/" for a key
+    req.target.append("?");
+    if (!from.empty()) req.target.append("continuation-token=").append(http::encode_query(from)).append("&");
+    req.target.append("encoding-type=url&list-type=2&prefix=").append(http::encode_query(prefix));
+    auto answer = co_await retrying_.send(req, deadline);
+    if (!answer.has_value()) co_return explain("LIST", prefix, answer.error());
+    auto listing = read_listing(answer->body);
+    if (!listing)
+        co_return explain("LIST", prefix, error(disposition::retry, "the answer is not a whole listing"));
+    co_return std::move(*listing);
+}
+
+task<result<>> s3_store::remove(const std::string& key, time_source::steady deadline) {
+    auto req = about("DELETE", key);
+    auto answer = co_await retrying_.send(req, deadline);
+    if (answer.has_value() || answer.error().provider_code() == "NoSuchKey") co_return result<>();
+    co_return explain("DELETE", key, answer.error());
+}
+
+task<result<std::unique_ptr<multipart>>> s3_store::start_multipart(const std::string& key, const put_options&,
+                                                                   time_source::steady) {
+    co_return explain("PUT", key, error(disposition::park, "multipart upload is not offered by this store"));
+}
+
+namespace {
+
+bool is_credential_id(std::string_view text) {
+    return text.size() == 24 && std::ranges::all_of(text, [](char c) {
+               return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F');
+           });
+}
+
+std::string s3_check(const destination& to, const credential* with) {
+    auto problem = s3_bucket_problem(to.bucket);
+    if (!problem.empty()) return problem;
+    if (!is_credential_id(to.credential_id)) return "credential_id must be 24 hexadecimal digits";
+    const std::string name = "credential " + to.credential_id;
+    if (with == nullptr) return name + " does not exist";
+    if (with->type != "user") return name + " must be of type \"user\" to be used for S3";
+    if (with->username.empty()) return name + " has no username, which is the access key id";
+    const bool visible = std::ranges::all_of(
+        with->username, [](char c) { return c > ' ' && c < 0x7f && c != '/' && c != ','; });
+    if (!visible) return name + ": the username is not an access key id";
+    if (with->password.empty()) return name + " has no password, which is the secret access key";
+    const auto at = locate_s3(*with, to.bucket, s3_region(*with));
+    return at.has_value() ? std::string() : at.error().context();
+}
+
+}  // namespace
+
+store_kind s3_kind(s3_options how) {
+    store_kind kind;
+    kind.needs_credential = true;
+    kind.check = s3_check;
+    kind.make = [how](const destination& to, const credential* with,
+                      store_environment& env) -> result<std::unique_ptr<store>> {
+        const auto problem = s3_check(to, with);
+        if (!problem.empty()) return error(disposition::stop, problem);
+        auto at = locate_s3(*with, to.bucket, s3_region(*with));
+        if (!at.has_value()) return at.error();
+        return std::unique_ptr<store>(
+            std::make_unique<s3_store>(env.shard, env.http, *with, to.bucket, std::move(*at), how));
+    };
+    return kind;
+}
+
+}  // namespace firehose::storage

@@ -1,0 +1,46 @@
+/// Objects in a bucket of S3 or of a server that speaks its protocol.
+#pragma once
+#include "http/retry.hpp"
+#include "storage/registry.hpp"
+#include "storage/s3_exchange.hpp"
+#include "storage/store.hpp"
+
+namespace firehose::storage {
+
+struct s3_options {
+    http::backoff retries{};  ///< of one call; longer outages are the spool's business
+};
+
+/// The contract is storage/store.hpp's. Every PUT carries its length and the SHA-256 of the body, which
+/// is signed, so that no part of an object can be stored in its place. Errors name bucket, key, status,
+/// provider code and request id. Single shard; may be cancelled at any time.
+class s3_store final : public store {
+public:
+    s3_store(context& shard, http::client& through, credential with, std::string bucket, s3_location at,
+             s3_options how = {});
+
+    const capabilities& can() const noexcept override { return can_; }
+    task<result<object_info>> put(const std::string& key, const payload& body, const put_options& how,
+                                  time_source::steady deadline) override;
+    task<result<object_info>> head(const std::string& key, time_source::steady deadline) override;
+    task<result<page>> list(const std::string& prefix, const std::string& from,
+                            time_source::steady deadline) override;
+    task<result<>> remove(const std::string& key, time_source::steady deadline) override;
+    /// Not offered yet: can().min_part is 0 and this is always an error.
+    task<result<std::unique_ptr<multipart>>> start_multipart(const std::string& key, const put_options& how,
+                                                             time_source::steady deadline) override;
+
+private:
+    http::request about(std::string_view method, const std::string& key) const;
+    error explain(std::string_view method, std::string_view key, const error& why) const;
+
+    std::string bucket_;
+    s3_exchange exchange_;
+    http::retrying retrying_;
+    capabilities can_;
+};
+
+/// Type "s3": credential of type "user" with username (access key id) and password (secret).
+store_kind s3_kind(s3_options how = {});
+
+}  // namespace firehose::storage
