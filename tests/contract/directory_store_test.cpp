@@ -1,35 +1,18 @@
 #include "storage/directory_store.hpp"
 #include "tests/contract/real_shard.hpp"
 #include "tests/contract/store_contract.hpp"
+#include "tests/contract/temporary_directory.hpp"
 
 #include <boost/test/unit_test.hpp>
 
-#include <cstdlib>
 #include <filesystem>
-#include <fstream>
-#include <iterator>
 
 using namespace firehose;
 
 namespace {
 
-struct temporary_directory {
-    temporary_directory() {
-        std::string name = (std::filesystem::temp_directory_path() / "firehose-contract-XXXXXX").string();
-        if (!::mkdtemp(name.data())) throw std::runtime_error("no temporary directory");
-        path = name;
-    }
-    ~temporary_directory() { std::filesystem::remove_all(path); }
-    std::filesystem::path path;
-};
-
-std::string read_file(const std::filesystem::path& path) {
-    std::ifstream in(path, std::ios::binary);
-    return {std::istreambuf_iterator<char>(in), {}};
-}
-
 void check(std::size_t sync_together_from) {
-    const temporary_directory base;
+    const contract::temporary_directory base;
     contract::real_shard shard;
     storage::directory_options options;
     options.sync_together_from = sync_together_from;
@@ -38,7 +21,7 @@ void check(std::size_t sync_together_from) {
         storage::directory_store s(shard.x, base.path, "data/out", options);
         contract::store_options how;
         how.read = [root = base.path / "data/out"](std::string key) -> task<result<std::string>> {
-            co_return read_file(root / key);
+            co_return contract::read_file(root / key);
         };
         const auto broken = shard.run(contract::check_store(s, shard.x, how));
         for (const auto& sentence : broken) BOOST_ERROR(sentence);
