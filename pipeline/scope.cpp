@@ -15,4 +15,15 @@ bool is_cancellation(const std::exception_ptr& e) noexcept {
     }
 }
 
+std::string describe(const std::exception_ptr& e) {
+    if (!e) return "no failure";
+    try {
+        std::rethrow_exception(e);
+    } catch (const std::exception& failed) {
+        return failed.what();
+    } catch (...) {
+        return "an exception that is not a std::exception";
+    }
+}
+
 }  // namespace firehose

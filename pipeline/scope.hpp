@@ -6,11 +6,13 @@
 #include <boost/asio/cancellation_signal.hpp>
 #include <boost/asio/cancellation_state.hpp>
 #include <boost/asio/co_spawn.hpp>
+#include <boost/asio/post.hpp>
 #include <boost/asio/redirect_error.hpp>
 
 #include <cassert>
 #include <exception>
 #include <list>
+#include <string>
 #include <type_traits>
 #include <utility>
 
@@ -18,6 +20,9 @@ namespace firehose {
 
 /// True for the exception by which Asio reports cancellation, and for nothing else.
 bool is_cancellation(const std::exception_ptr& e) noexcept;
+
+/// What an exception says, for logs and reports.
+std::string describe(const std::exception_ptr& e);
 
 /// Children that end before their parent does; the first failure cancels the rest.
 /// Exists only inside with_scope(), because C++ has no asynchronous destructor. Single shard; spawn()
@@ -27,13 +32,14 @@ public:
     task_scope(const task_scope&) = delete;
     task_scope& operator=(const task_scope&) = delete;
 
-    /// Starts `child`, possibly before it returns. In a scope that was cancelled the child is
+    /// Starts `child` after the caller suspends. In a scope that was cancelled the child is
     /// destroyed without having run, and what it was given with it (a batch reports `lost`).
     void spawn(task<> child) {
         if (cancelled_) return;
         const auto it = children_.emplace(children_.end());
         auto done = [this, it](std::exception_ptr e) { finished(it, std::move(e)); };
-        asio::co_spawn(ex_, std::move(child), asio::bind_cancellation_slot(it->slot(), std::move(done)));
+        asio::co_spawn(ex_, start_later(std::move(child)),
+                       asio::bind_cancellation_slot(it->slot(), std::move(done)));
     }
     /// Abandons the children. Those that end by cancellation after this are no failure of the scope.
     void cancel() {
@@ -48,6 +54,11 @@ private:
     explicit task_scope(executor ex) : ex_(ex), idle_(ex) {}
     ~task_scope() { assert(children_.empty()); }
 
+    /// A coroutine that never suspended must not cancel itself: Boost 1.81 would lose its completion.
+    static task<> start_later(task<> child) {
+        co_await asio::post(use_task);
+        co_await std::move(child);
+    }
     void cancel_children() {
         cancelled_ = true;
         for (auto it = children_.begin(); it != children_.end();)

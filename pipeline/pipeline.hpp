@@ -1,0 +1,15 @@
+/// Everything a pipeline is composed and run with.
+#pragma once
+#include "pipeline/ack_window.hpp"
+#include "pipeline/blocking.hpp"
+#include "pipeline/coalesce.hpp"
+#include "pipeline/compose.hpp"
+#include "pipeline/error.hpp"
+#include "pipeline/fan_out.hpp"
+#include "pipeline/reshard.hpp"
+#include "pipeline/run.hpp"
+#include "pipeline/scope.hpp"
+#include "pipeline/semaphore.hpp"
+#include "pipeline/shard_pool.hpp"
+#include "pipeline/stage.hpp"
+#include "pipeline/transform.hpp"
