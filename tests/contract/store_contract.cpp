@@ -382,6 +382,7 @@ task<> checker::cancel_one(std::string where, const std::string& text, unsigned 
     }
     const auto again = pattern(64, turns);  // whatever is left behind does not disturb the next put
     const auto again_body = one_piece(again);
+    if (how_.cancelled_put_may_land_late) where = key("after " + where);
     co_await store_and_check(where, again, again_body);
 }
 

@@ -23,6 +23,9 @@ struct store_options {
     std::size_t large_body = 1 << 20;
     /// Keys a store may find hard, each tried below `prefix`. Every one is a legal key of every store.
     std::vector<std::string> awkward_keys = default_awkward_keys();
+    /// For a server across a network: what a cancelled put() had sent may still be carried out, after the
+    /// next put() of the same key. Callers live with it because their keys follow from the content.
+    bool cancelled_put_may_land_late = false;
     /// How long one call may take.
     std::chrono::seconds patience{60};
 

@@ -1,0 +1,51 @@
+/// A bucket of its own on the S3 server that CTest started.
+#pragma once
+#include "http/client.hpp"
+#include "storage/s3_store.hpp"
+#include "tests/contract/real_shard.hpp"
+
+#include <map>
+#include <memory>
+#include <string>
+
+namespace firehose::server_test {
+
+/// The lines of the file that S3_ENV_FILE names. Throws when there is no server to test with.
+const std::map<std::string, std::string>& environment();
+
+enum class scheme { http, https };
+
+storage::credential working_credential(scheme how);
+
+/// A shard, a client and a new, empty bucket.
+class s3_bucket {
+public:
+    explicit s3_bucket(scheme how);
+
+    context& shard() { return shard_.x; }
+    const std::string& name() const { return name_; }
+    storage::credential credential{};
+
+    std::unique_ptr<storage::store> store() { return store_with(credential, name_); }
+    std::unique_ptr<storage::store> store_with(const storage::credential& with, const std::string& bucket);
+
+    /// Runs to the end and leaves no connection open.
+    template <class T> T run(task<T> work) { return shard_.run(and_close(std::move(work))); }
+    template <class T> task<T> and_close(task<T> work) {
+        auto value = co_await std::move(work);
+        client_.close_idle();
+        co_return value;
+    }
+
+    /// GET, past the store.
+    task<result<std::string>> read(std::string key);
+    http::client& client() { return client_; }
+
+private:
+    task<result<http::response>> ask(std::string method, std::string path);
+    contract::real_shard shard_;
+    http::client client_;
+    std::string name_;
+};
+
+}  // namespace firehose::server_test
