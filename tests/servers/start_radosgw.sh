@@ -26,7 +26,7 @@ end_all() { # the process ids in DIR/pids, as far as they are still ours
     while read -r pid; do
         grep -qs -- "$dir" "/proc/$pid/environ" && kill "$pid" 2>/dev/null || true
     done < "$dir/pids"
-    for _ in $(seq 40); do
+    for _ in $(seq 6); do
         alive=0
         while read -r pid; do grep -qs -- "$dir" "/proc/$pid/environ" && alive=1; done < "$dir/pids"
         [ $alive = 0 ] && break
@@ -144,7 +144,7 @@ osd class default list = *
 rgw data = $dir/rgw
 rgw dns name = localhost
 rgw enable apis = s3
-rgw frontends = beast endpoint=127.0.0.1:$http_port ssl_endpoint=127.0.0.1:$tls_port ssl_certificate=$dir/tls/server.crt ssl_private_key=$dir/tls/server.key
+rgw frontends = beast tcp_nodelay=1 endpoint=127.0.0.1:$http_port ssl_endpoint=127.0.0.1:$tls_port ssl_certificate=$dir/tls/server.crt ssl_private_key=$dir/tls/server.key
 rgw run sync thread = false
 rgw zonegroup root pool = .rgw.root
 rgw override bucket index max shards = 1
