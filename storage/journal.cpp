@@ -74,6 +74,11 @@ task<result<std::unique_ptr<journal>>> journal::open(context& x, file_system& fs
     made->recovered_ = found->counts;
     made->next_ = found->next;
     made->sealed_.assign(found->segments.begin(), found->segments.end());
+    x.count["journal_torn_bytes"] += found->counts.torn_bytes;
+    x.count["journal_damaged_ranges"] += found->counts.damaged_ranges;
+    x.count["journal_damaged_bytes"] += found->counts.damaged_bytes;
+    x.count["journal_unreadable_files"] += found->counts.unreadable_files;
+    x.count["journal_newer_files"] += found->counts.newer_files;
     for (const std::string& note : found->notes) x.log.warning("journal recovery", {{"found", note}});
     co_return std::move(made);
 }

@@ -48,8 +48,9 @@ result<journal_record> read_one(file& from, const std::filesystem::path& path, r
     if (block.has_error()) return block.error();
     const bytes_view whole(block->get(), got);
     const auto header = decode_record_header(where.segment.salt, whole);
-    if (!header || header->first != where.first || record_header_size + header->length != where.length ||
-        got != where.length || !checksum_matches(whole))
+    if (!header || (where.first != 0 && header->first != where.first) ||
+        record_header_size + header->length != where.length || got != where.length ||
+        !checksum_matches(whole))
         return damaged(path, where.offset);
     journal_record record;
     record.where = where;

@@ -14,7 +14,7 @@ namespace firehose::storage {
 
 /// Where a record lies. Stays valid until its segment is removed.
 struct record_location {
-    sequence first = 0;
+    sequence first = 0;  ///< 0: unknown, not compared when it is read
     journal_format::segment_name segment{};
     std::uint32_t offset = 0;  ///< of the record's header in the segment
     std::uint32_t length = 0;  ///< header and payload; 0: unknown, read() finds out

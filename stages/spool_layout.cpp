@@ -1,0 +1,56 @@
+#include "stages/spool_layout.hpp"
+
+#include <cerrno>
+
+namespace firehose::stages {
+namespace {
+
+constexpr int depth = 3;  // service, bucket, prefix
+
+result<> collect(storage::file_system& fs, const std::filesystem::path& directory, int level,
+                 std::vector<std::filesystem::path>& out) {
+    auto names = storage::uninterrupted([&] { return fs.list(directory); });
+    if (names.has_error()) {
+        if (storage::is_errno(names.error(), ENOENT) || storage::is_errno(names.error(), ENOTDIR)) return {};
+        return names.error();
+    }
+    for (const std::string& name : *names) {
+        const auto path = directory / name;
+        auto status = storage::uninterrupted([&] { return fs.status(path); });
+        if (status.has_error() && !storage::is_errno(status.error(), ENOENT)) return status.error();
+        if (status.has_error() || status->kind != storage::entry_kind::directory) continue;
+        if (level == depth) {
+            out.push_back(path);
+            continue;
+        }
+        auto below = collect(fs, path, level + 1, out);
+        if (below.has_error()) return below;
+    }
+    return {};
+}
+
+}  // namespace
+
+result<std::vector<std::filesystem::path>> destination_directories(storage::file_system& fs,
+                                                                   const std::filesystem::path& root) {
+    std::vector<std::filesystem::path> out;
+    auto done = collect(fs, root, 1, out);
+    if (done.has_error()) return done.error();
+    return out;
+}
+
+void remove_if_empty(storage::file_system& fs, const std::filesystem::path& root,
+                     const std::filesystem::path& directory) {
+    (void)fs.remove_directory(directory / "parked" / "quarantine");
+    (void)fs.remove_directory(directory / "parked");
+    (void)fs.remove_directory(directory / "quarantine");
+    auto names = fs.list(directory);
+    if (names.has_error()) return;
+    for (const std::string& name : *names)
+        if (name != "destination.json" && name != "destination.json.tmp") return;
+    for (const std::string& name : *names) (void)fs.remove(directory / name);
+    for (auto path = directory; path != root && path.has_relative_path(); path = path.parent_path())
+        if (fs.remove_directory(path).has_error()) return;
+}
+
+}  // namespace firehose::stages

@@ -1,0 +1,181 @@
+#include "stages/spool_record.hpp"
+
+#include <boost/json/parse.hpp>
+#include <boost/json/serialize.hpp>
+#include <boost/json/value.hpp>
+
+#include <chrono>
+
+namespace firehose::stages::spool_record {
+namespace {
+
+using storage::journal_format::get_number;
+using storage::journal_format::put_number;
+namespace json = boost::json;
+
+// put: u32 length of the JSON, u32 attempts, i64 next_at, i64 first_failed_at (nanoseconds), JSON, body
+constexpr std::size_t put_fixed = 24;
+// failed: u64 sequence, u32 attempts, u32 reserved, i64 next_at, JSON
+constexpr std::size_t failed_fixed = 24;
+constexpr std::size_t longest_message = 2048;
+
+std::uint64_t to_nanoseconds(time_source::wall t) {
+    return static_cast<std::uint64_t>(
+        std::chrono::duration_cast<std::chrono::nanoseconds>(t.time_since_epoch()).count());
+}
+time_source::wall from_nanoseconds(std::uint64_t n) {
+    return time_source::wall(std::chrono::duration_cast<time_source::wall::duration>(
+        std::chrono::nanoseconds(static_cast<std::int64_t>(n))));
+}
+
+std::byte* bytes_of(std::string& text) { return reinterpret_cast<std::byte*>(text.data()); }
+
+json::object to_json(const failure& why) {
+    return {{"class", why.disposition},
+            {"code", why.code},
+            {"status", why.status},
+            {"message", std::string_view(why.message).substr(0, longest_message)}};
+}
+
+std::string text_at(const json::object& from, std::string_view key) {
+    const json::value* const v = from.if_contains(key);
+    return v != nullptr && v->is_string() ? std::string(v->get_string()) : std::string();
+}
+
+failure to_failure(const json::object& from) {
+    failure why;
+    why.disposition = text_at(from, "class");
+    why.code = text_at(from, "code");
+    why.message = text_at(from, "message");
+    const json::value* const status = from.if_contains("status");
+    if (status != nullptr && status->is_int64()) why.status = static_cast<int>(status->get_int64());
+    return why;
+}
+
+json::object to_json(const storage::destination& to) {
+    return {{"service", to.service},
+            {"type", to.type},
+            {"bucket", to.bucket},
+            {"prefix", to.prefix},
+            {"credential_id", to.credential_id}};
+}
+
+std::optional<json::object> parse_object(bytes_view text) {
+    error_code ec;
+    json::value value = json::parse(as_text(text), ec);
+    if (ec || !value.is_object()) return std::nullopt;
+    return std::move(value.get_object());
+}
+
+}  // namespace
+
+std::string encode_put(const spool_header& header) {
+    json::object o = to_json(header.to);
+    o["v"] = 1;
+    o["event_id"] = header.event_id;
+    o["group_id"] = header.group_id;
+    o["flow_id"] = header.flow_id;
+    o["layout"] = header.layout;
+    o["key"] = header.key;
+    o["last_error"] = to_json(header.last_error);
+    std::string out(put_fixed, '\0');
+    out += json::serialize(o);
+    put_number<std::uint32_t>(bytes_of(out), static_cast<std::uint32_t>(out.size() - put_fixed));
+    put_number<std::uint32_t>(bytes_of(out) + 4, header.attempts);
+    put_number<std::uint64_t>(bytes_of(out) + 8, to_nanoseconds(header.next_at));
+    put_number<std::uint64_t>(bytes_of(out) + 16, to_nanoseconds(header.first_failed_at));
+    return out;
+}
+
+std::optional<put_view> parse_put(bytes_view payload) {
+    if (payload.size() < put_fixed) return std::nullopt;
+    const std::uint32_t length = get_number<std::uint32_t>(payload.data());
+    if (length > payload.size() - put_fixed) return std::nullopt;
+    put_view view;
+    view.when.attempts = get_number<std::uint32_t>(payload.data() + 4);
+    view.when.next_at = from_nanoseconds(get_number<std::uint64_t>(payload.data() + 8));
+    view.when.first_failed_at = from_nanoseconds(get_number<std::uint64_t>(payload.data() + 16));
+    view.header = payload.subspan(put_fixed, length);
+    view.body = payload.subspan(put_fixed + length);
+    return view;
+}
+
+std::optional<spool_header> parse_header(const put_view& put) {
+    const auto o = parse_object(put.header);
+    if (!o) return std::nullopt;
+    spool_header header;
+    header.event_id = text_at(*o, "event_id");
+    header.group_id = text_at(*o, "group_id");
+    header.flow_id = text_at(*o, "flow_id");
+    header.layout = text_at(*o, "layout");
+    header.key = text_at(*o, "key");
+    header.to.service = text_at(*o, "service");
+    header.to.type = text_at(*o, "type");
+    header.to.bucket = text_at(*o, "bucket");
+    header.to.prefix = text_at(*o, "prefix");
+    header.to.credential_id = text_at(*o, "credential_id");
+    const json::value* const why = o->if_contains("last_error");
+    if (why != nullptr && why->is_object()) header.last_error = to_failure(why->get_object());
+    header.attempts = put.when.attempts;
+    header.next_at = put.when.next_at;
+    header.first_failed_at = put.when.first_failed_at;
+    return header;
+}
+
+std::string encode_sequences(std::span<const storage::sequence> all) {
+    std::string out(all.size() * 8, '\0');
+    for (std::size_t i = 0; i < all.size(); ++i) put_number<std::uint64_t>(bytes_of(out) + 8 * i, all[i]);
+    return out;
+}
+
+std::vector<storage::sequence> parse_sequences(bytes_view payload) {
+    std::vector<storage::sequence> all;
+    for (std::size_t at = 0; at + 8 <= payload.size(); at += 8)
+        all.push_back(get_number<std::uint64_t>(payload.data() + at));
+    return all;
+}
+
+std::string encode_attempts(std::span<const attempt> all) {
+    std::string out(all.size() * 12, '\0');
+    for (std::size_t i = 0; i < all.size(); ++i) {
+        put_number<std::uint64_t>(bytes_of(out) + 12 * i, all[i].record);
+        put_number<std::uint32_t>(bytes_of(out) + 12 * i + 8, all[i].attempts);
+    }
+    return out;
+}
+
+std::vector<attempt> parse_attempts(bytes_view payload) {
+    std::vector<attempt> all;
+    for (std::size_t at = 0; at + 12 <= payload.size(); at += 12)
+        all.push_back({get_number<std::uint64_t>(payload.data() + at),
+                       get_number<std::uint32_t>(payload.data() + at + 8)});
+    return all;
+}
+
+std::string encode_failed(storage::sequence record, const failed& what) {
+    std::string out(failed_fixed, '\0');
+    out += json::serialize(to_json(what.why));
+    put_number<std::uint64_t>(bytes_of(out), record);
+    put_number<std::uint32_t>(bytes_of(out) + 8, what.attempts);
+    put_number<std::uint64_t>(bytes_of(out) + 16, to_nanoseconds(what.next_at));
+    return out;
+}
+
+std::optional<failed_view> parse_failed(bytes_view payload) {
+    if (payload.size() < failed_fixed) return std::nullopt;
+    failed_view view;
+    view.record = get_number<std::uint64_t>(payload.data());
+    view.attempts = get_number<std::uint32_t>(payload.data() + 8);
+    view.next_at = from_nanoseconds(get_number<std::uint64_t>(payload.data() + 16));
+    view.why = payload.subspan(failed_fixed);
+    return view;
+}
+
+failure parse_failure(bytes_view text) {
+    const auto o = parse_object(text);
+    return o ? to_failure(*o) : failure();
+}
+
+std::string describe_json(const storage::destination& to) { return json::serialize(to_json(to)) + "\n"; }
+
+}  // namespace firehose::stages::spool_record

@@ -1,0 +1,66 @@
+/// What the directory spool writes into its journals: records and what became of them. No I/O.
+#pragma once
+#include "stages/spool_backend.hpp"
+#include "storage/journal_format.hpp"
+
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+namespace firehose::stages::spool_record {
+
+/// Types of journal records. The numbers are part of the file format (storage/JOURNAL.md).
+namespace kind {
+inline constexpr std::uint16_t put = 1;  ///< header and body of an undelivered record; its sequence names it
+inline constexpr std::uint16_t settled = 2;  ///< sequences that are finished: delivered, or dead letters now
+inline constexpr std::uint16_t failed = 3;   ///< one sequence with a new schedule and the reason
+inline constexpr std::uint16_t leased =
+    4;  ///< sequences taken for sending, with the attempt each is about to be
+inline constexpr std::uint16_t returned =
+    5;  ///< sequences given back untried, with the attempts each has had
+}  // namespace kind
+
+/// What is needed to schedule a record without parsing its header.
+struct schedule {
+    unsigned attempts = 0;
+    time_source::wall next_at{};
+    time_source::wall first_failed_at{};
+};
+
+/// Everything of a `put` payload before the body.
+std::string encode_put(const spool_header& header);
+struct put_view {
+    schedule when{};
+    bytes_view header{};  ///< JSON
+    bytes_view body{};
+};
+/// Empty for bytes that are no `put`.
+std::optional<put_view> parse_put(bytes_view payload);
+/// Empty when the JSON is not what encode_put() writes. The schedule comes from the fixed part.
+std::optional<spool_header> parse_header(const put_view& put);
+
+std::string encode_sequences(std::span<const storage::sequence> all);
+std::vector<storage::sequence> parse_sequences(bytes_view payload);
+
+struct attempt {
+    storage::sequence record = 0;
+    unsigned attempts = 0;
+};
+std::string encode_attempts(std::span<const attempt> all);
+std::vector<attempt> parse_attempts(bytes_view payload);
+
+struct failed_view {
+    storage::sequence record = 0;
+    unsigned attempts = 0;
+    time_source::wall next_at{};
+    bytes_view why{};  ///< JSON
+};
+std::string encode_failed(storage::sequence record, const failed& what);
+std::optional<failed_view> parse_failed(bytes_view payload);
+failure parse_failure(bytes_view json);
+
+/// For the human who looks into the directory.
+std::string describe_json(const storage::destination& to);
+
+}  // namespace firehose::stages::spool_record
