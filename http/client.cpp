@@ -72,4 +72,8 @@ task<result<response>> client::send(const authority& to, request& req, signer* b
     }
 }
 
+transport_factory client::transports() {
+    return [this](const authority& to, signer* by) { return std::make_shared<endpoint>(*this, to, by); };
+}
+
 }  // namespace firehose::http

@@ -21,6 +21,9 @@ public:
     /// idle; an idempotent request is then sent again, at once, on a fresh one. `by` may be null.
     task<result<response>> send(const authority& to, request& req, signer* by, time_source::steady deadline);
 
+    /// Transports that send through this client, which outlives them.
+    transport_factory transports();
+
     /// Closes what is idle. Without it, idle connections go by themselves after the idle limit.
     void close_idle() { pool_.close_idle(); }
     std::size_t idle_connections() const noexcept { return pool_.idle(); }

@@ -4,6 +4,9 @@
 #include "pipeline/error.hpp"
 #include "pipeline/time_source.hpp"
 
+#include <functional>
+#include <memory>
+
 namespace firehose::http {
 
 /// Sends one request and waits for its answer. Single shard; outlives its running calls.
@@ -16,5 +19,12 @@ public:
     virtual ~transport() = default;
     virtual task<result<response>> send(request& req, time_source::steady deadline) = 0;
 };
+
+class signer;
+struct authority;
+
+/// Makes the bottom of a stack of transports, for one authority and one signer (which may be null and
+/// outlives it). http::client::transports() gives the real one, tests give a fake.
+using transport_factory = std::function<std::shared_ptr<transport>(const authority& to, signer* by)>;
 
 }  // namespace firehose::http

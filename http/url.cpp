@@ -4,6 +4,7 @@
 #include <boost/url/url_view.hpp>
 
 #include <array>
+#include <charconv>
 
 namespace firehose::http {
 
@@ -96,9 +97,10 @@ result<endpoint_url> parse_endpoint(std::string_view text) {
     for (char& c : out.to.host)
         if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
     out.to.port = out.to.tls ? 443 : 80;
-    if (url.has_port() && !url.port().empty()) {
-        out.to.port = url.port_number();
-        if (out.to.port == 0) return refused("has a port that is not between 1 and 65535");
+    if (const auto port = url.port(); !port.empty()) {
+        const auto [end, problem] = std::from_chars(port.data(), port.data() + port.size(), out.to.port);
+        if (problem != std::errc{} || end != port.data() + port.size() || out.to.port == 0)
+            return refused("has a port that is not between 1 and 65535");
     }
     const auto path = url.encoded_path();
     out.path.assign(path.data(), path.size());

@@ -3,6 +3,7 @@
 #include "http/date.hpp"
 
 #include <algorithm>
+#include <utility>
 
 namespace firehose::storage {
 
@@ -56,21 +57,21 @@ std::string s3_lie(const http::request& req, const http::response& r) {
     return {};
 }
 
-s3_exchange::s3_exchange(context& shard, http::client& through, credential with, std::string bucket,
+s3_exchange::s3_exchange(context& shard, http::transport_factory connect, credential with, std::string bucket,
                          s3_location at)
     : shard_(shard),
-      client_(through),
+      connect_(std::move(connect)),
       with_(std::move(with)),
       bucket_(std::move(bucket)),
       at_(std::move(at)),
       signer_(identity_of(with_), at_.region),
-      bottom_(std::make_shared<http::endpoint>(client_, at_.to, &signer_)) {}
+      bottom_(connect_(at_.to, &signer_)) {}
 
 task<result<http::response>> s3_exchange::send(http::request& req, time_source::steady deadline) {
     tried so_far;
     for (;;) {
         const auto through = bottom_;
-        http::set_header(req.headers, "Host", http::host_header(through->to()));
+        http::set_header(req.headers, "Host", http::host_header(at_.to));
         auto answer = co_await through->send(req, deadline);
         if (!answer.has_value()) co_return answer;
         auto said = read_s3_error(answer->body);
@@ -122,7 +123,7 @@ bool s3_exchange::move_to(std::string region) {
                        {{"bucket", bucket_}, {"region", region}});
     at_ = std::move(*moved);
     signer_.use_region(std::move(region));
-    bottom_ = std::make_shared<http::endpoint>(client_, at_.to, &signer_);
+    bottom_ = connect_(at_.to, &signer_);
     return true;
 }
 

@@ -1,6 +1,7 @@
 /// One attempt against one bucket: signs, sends, judges the answer, and heals what can be healed at once.
 #pragma once
-#include "http/client.hpp"
+#include "http/signer.hpp"
+#include "http/transport.hpp"
 #include "pipeline/stage.hpp"
 #include "storage/s3_errors.hpp"
 #include "storage/s3_location.hpp"
@@ -38,7 +39,8 @@ private:
 /// same provider, which it builds itself. Single shard.
 class s3_exchange final : public http::transport {
 public:
-    s3_exchange(context& shard, http::client& through, credential with, std::string bucket, s3_location at);
+    s3_exchange(context& shard, http::transport_factory connect, credential with, std::string bucket,
+                s3_location at);
 
     task<result<http::response>> send(http::request& req, time_source::steady deadline) override;
 
@@ -56,12 +58,12 @@ private:
     bool move_to(std::string region);
 
     context& shard_;
-    http::client& client_;
+    http::transport_factory connect_;
     credential with_;
     std::string bucket_;
     s3_location at_;
     s3_signer signer_;
-    std::shared_ptr<http::endpoint> bottom_;  ///< shared with the calls that run on it
+    std::shared_ptr<http::transport> bottom_;  ///< shared with the calls that run on it
 };
 
 /// A 2xx that no S3 server would send: 203, a proxy's page, an <Error> document, a PUT without ETag and

@@ -1,5 +1,6 @@
 #include "storage/s3_store.hpp"
 
+#include "http/client.hpp"
 #include "http/url.hpp"
 
 #include <pugixml.hpp>
@@ -63,10 +64,10 @@ std::optional<page> read_listing(std::string_view body) {
 
 }  // namespace
 
-s3_store::s3_store(context& shard, http::client& through, credential with, std::string bucket, s3_location at,
-                   s3_options how)
+s3_store::s3_store(context& shard, http::transport_factory connect, credential with, std::string bucket,
+                   s3_location at, s3_options how)
     : bucket_(std::move(bucket)),
-      exchange_(shard, through, std::move(with), bucket_, std::move(at)),
+      exchange_(shard, std::move(connect), std::move(with), bucket_, std::move(at)),
       retrying_(exchange_, shard.time, shard.random, how.retries) {
     can_.max_put = largest_put;
     can_.only_if_absent = true;
@@ -196,8 +197,8 @@ store_kind s3_kind(s3_options how) {
         if (!problem.empty()) return error(disposition::stop, problem);
         auto at = locate_s3(*with, to.bucket, s3_region(*with));
         if (!at.has_value()) return at.error();
-        return std::unique_ptr<store>(
-            std::make_unique<s3_store>(env.shard, env.http, *with, to.bucket, std::move(*at), how));
+        return std::unique_ptr<store>(std::make_unique<s3_store>(env.shard, env.http.transports(), *with,
+                                                                 to.bucket, std::move(*at), how));
     };
     return kind;
 }

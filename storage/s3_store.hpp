@@ -16,8 +16,8 @@ struct s3_options {
 /// provider code and request id. Single shard; may be cancelled at any time.
 class s3_store final : public store {
 public:
-    s3_store(context& shard, http::client& through, credential with, std::string bucket, s3_location at,
-             s3_options how = {});
+    s3_store(context& shard, http::transport_factory connect, credential with, std::string bucket,
+             s3_location at, s3_options how = {});
 
     const capabilities& can() const noexcept override { return can_; }
     task<result<object_info>> put(const std::string& key, const payload& body, const put_options& how,

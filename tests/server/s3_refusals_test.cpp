@@ -108,7 +108,7 @@ private:
 
 task<int> puts_through_skew(s3_bucket& bucket, context& x, http::client& client) {
     const auto at = storage::locate_s3(bucket.credential, bucket.name(), "us-east-1");
-    storage::s3_store store(x, client, bucket.credential, bucket.name(), at.value());
+    storage::s3_store store(x, client.transports(), bucket.credential, bucket.name(), at.value());
     int stored = 0;
     for (int i = 0; i < 3; ++i) {
         auto done = co_await put(store, x, "skewed");
