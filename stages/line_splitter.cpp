@@ -47,7 +47,10 @@ line_splitter::lines line_splitter::cut(std::size_t scan_from) {
         take_line(after - 1 - begin_, after - begin_, out);
         scan_from = after;
     }
-    if (skipping_ || end_ - begin_ > how_.max_line) {
+    // A carriage return that was read last may be half of the line's end, which does not count.
+    const bool half_an_end =
+        end_ > begin_ && block_[static_cast<std::ptrdiff_t>(end_) - 1] == std::byte{'\r'};
+    if (skipping_ || end_ - begin_ > how_.max_line + (half_an_end ? 1 : 0)) {
         // Forget what was read of it; the line is refused when its end is known.
         if (!skipping_) skip_start_ = offset_;
         skipping_ = true;
