@@ -48,13 +48,18 @@ public:
           deadline_(options.drain_deadline) {}
 
     /// Ends when the pipeline has ended; never by an exception of it.
-    task<> run(const root_of_shard& root, unsigned index, const broadcast& tell, bool signals) {
-        return with_scope(x_.ex, [this, &root, index, &tell, signals](task_scope& s) {
+    task<> run(unsigned index, const broadcast& tell, bool signals) {
+        return with_scope(x_.ex, [this, index, &tell, signals](task_scope& s) {
             if (signals) s.spawn(obey_signals(tell));
             s.spawn(enforce_deadline());
             s.spawn(enforce_cancel());
-            s.spawn(run_pipeline(root, index, tell, s));
+            s.spawn(run_pipeline(index, tell, s));
         });
+    }
+
+    /// Before run().
+    void make_root(const root_maker& make, unsigned index, const std::vector<executor>& all) {
+        root_ = make(index, x_, all);
     }
 
     void account(run_report& to) const {
@@ -71,11 +76,10 @@ private:
         if (stop_.cancelling()) return ending::cancelled;
         return stop_.draining() ? ending::drained : ending::finished;
     }
-    task<> run_pipeline(const root_of_shard& root, unsigned index, const broadcast& tell,
-                        task_scope& watchers) {
-        auto whole = with_scope(x_.ex, [this, &root, index](task_scope& s) {
+    task<> run_pipeline(unsigned index, const broadcast& tell, task_scope& watchers) {
+        auto whole = with_scope(x_.ex, [this](task_scope& s) {
             pipeline_ = &s;
-            return root(index, x_);
+            return std::move(root_);
         });
         try {
             co_await std::move(whole);
@@ -120,13 +124,20 @@ private:
     counters count_;
     context x_;
     std::chrono::milliseconds deadline_;
+    task<> root_;
     task_scope* pipeline_ = nullptr;
     std::exception_ptr failure_;
 };
 
 }  // namespace
 
-run_report run_shards(unsigned shards, const root_of_shard& root, const run_options& options) {
+/// What could not even be made, told in the same way as what failed later.
+run_report failed_to_start(const logger& log, const std::exception_ptr& why) {
+    log.error("pipeline could not be made", {{"reason", describe(why)}});
+    return {.how = ending::failed, .what = describe(why)};
+}
+
+run_report run_shards(unsigned shards, const root_maker& make, const run_options& options) {
     real_time system_time;
     system_randomness system_random;
     auto& time = options.time ? *options.time : system_time;
@@ -134,17 +145,23 @@ run_report run_shards(unsigned shards, const root_of_shard& root, const run_opti
 
     shard_pool pool(shards);
     asio::thread_pool blocking(options.blocking_threads);
+    std::vector<executor> executors;
+    for (unsigned i = 0; i < pool.size(); ++i) executors.push_back(pool.executor_of(i));
     std::vector<std::unique_ptr<supervised_shard>> all;
-    for (unsigned i = 0; i < pool.size(); ++i)
-        all.push_back(
-            std::make_unique<supervised_shard>(pool.executor_of(i), blocking, time, random, options));
+    for (const auto& ex : executors)
+        all.push_back(std::make_unique<supervised_shard>(ex, blocking, time, random, options));
+    try {
+        for (unsigned i = 0; i < pool.size(); ++i) all[i]->make_root(make, i, executors);
+    } catch (...) {
+        return failed_to_start(options.log, std::current_exception());
+    }
     const broadcast tell = [&](void (stop_state::*phase)()) {
         for (unsigned i = 0; i < pool.size(); ++i)
-            asio::post(pool.executor_of(i), [&shard = *all[i], phase] { (shard.stop().*phase)(); });
+            asio::post(executors[i], [&shard = *all[i], phase] { (shard.stop().*phase)(); });
     };
 
     const auto failures = pool.run([&](unsigned i, asio::io_context&) {
-        return all[i]->run(root, i, tell, options.handle_signals && i == 0);
+        return all[i]->run(i, tell, options.handle_signals && i == 0);
     });
     blocking.join();
 

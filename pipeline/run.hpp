@@ -3,6 +3,7 @@
 #include "pipeline/stage.hpp"
 
 #include <chrono>
+#include <concepts>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
@@ -11,6 +12,7 @@
 #include <string_view>
 #include <type_traits>
 #include <utility>
+#include <vector>
 
 namespace firehose {
 
@@ -38,8 +40,8 @@ struct run_report {
 
 namespace detail {
 
-using root_of_shard = std::function<task<>(unsigned, context&)>;
-run_report run_shards(unsigned shards, const root_of_shard& root, const run_options& options);
+using root_maker = std::function<task<>(unsigned shard, context&, const std::vector<executor>& all)>;
+run_report run_shards(unsigned shards, const root_maker& make, const run_options& options);
 
 /// The pipeline lives in this frame, as long as it runs.
 template <class Pipeline> task<> run_owned(Pipeline pipeline, context& x) { co_await pipeline.run(x); }
@@ -56,20 +58,30 @@ template <class Made> task<> as_task(Made made, context& x) {
 
 }  // namespace detail
 
-/// make(context&) returns a whole pipeline (source | ... | sink) or a task<>; it is called once the
-/// context is ready. Returns when the pipeline has ended, however it ended: exceptions of the
-/// pipeline, and of make, are reported, not thrown. x.stop may also be used to stop it from within.
-template <class Make> run_report run(Make make, run_options options = {}) {
-    return detail::run_shards(
-        1, [&make](unsigned, context& x) { return detail::as_task(make(x), x); }, options);
+/// make(context&) returns a whole pipeline (source | ... | sink) or a task<>; it is called once, before
+/// anything runs. Returns when the pipeline has ended, however it ended: exceptions of the pipeline,
+/// and of make, are reported, not thrown. x.stop may also be used to stop it from within.
+template <class Make>
+requires std::invocable<Make&, context&> run_report run(Make make, run_options options = {}) {
+    const auto root = [&make](unsigned, context& x, const auto&) { return detail::as_task(make(x), x); };
+    return detail::run_shards(1, root, options);
 }
 
-/// The same on `shards` threads: make(shard, context&) is called once per shard, on its thread, all at
-/// the same time. Shard 0 owns the signals and posts the phases to the others; when one shard fails the
-/// others drain.
-template <class Make> run_report run_sharded(unsigned shards, Make make, run_options options = {}) {
-    return detail::run_shards(
-        shards, [&make](unsigned i, context& x) { return detail::as_task(make(i, x), x); }, options);
+/// The same on `shards` threads: make(shard, context&) is called for one shard after the other before
+/// any of them starts; make(shard, context&, all) is also given the executors of all shards, for a
+/// reshard between them. Shard 0 owns the signals and posts the phases to the others; when one shard
+/// fails the others drain.
+template <class Make>
+requires std::invocable<Make&, unsigned, context&> ||
+         std::invocable<Make&, unsigned, context&, const std::vector<executor>&>
+run_report run_sharded(unsigned shards, Make make, run_options options = {}) {
+    const auto root = [&make](unsigned i, context& x, const std::vector<executor>& all) {
+        if constexpr (std::invocable<Make&, unsigned, context&>)
+            return detail::as_task(make(i, x), x);
+        else
+            return detail::as_task(make(i, x, all), x);
+    };
+    return detail::run_shards(shards, root, options);
 }
 
 }  // namespace firehose

@@ -15,7 +15,8 @@ public:
     permit() = default;
     permit(permit&& other) noexcept : from_(std::exchange(other.from_, nullptr)) {}
     permit& operator=(permit&& other) noexcept {
-        std::swap(from_, other.from_);
+        permit old(std::move(*this));  // gives back what this one held
+        from_ = std::exchange(other.from_, nullptr);
         return *this;
     }
     ~permit();
@@ -27,33 +28,56 @@ private:
     semaphore* from_ = nullptr;
 };
 
-/// Single shard. Must outlive its permits. Waiters are served in order of arrival as far as they
-/// wake in order; a cancelled acquire() takes nothing.
+/// Single shard. Outlives its permits and those who wait. Served strictly in order of arrival; a
+/// cancelled acquire() takes nothing and lets the next one in.
 class semaphore {
 public:
-    semaphore(executor ex, std::size_t permits) : free_(permits), waiting_(std::move(ex)) {}
+    semaphore(executor ex, std::size_t permits) : free_(permits), ex_(std::move(ex)) {}
     semaphore(const semaphore&) = delete;
+    semaphore& operator=(const semaphore&) = delete;
 
     task<permit> acquire() {
-        while (free_ == 0) co_await waiting_.async_wait(use_task);
-        co_return try_acquire();
+        if (free_ == 0 || !line_.empty()) {
+            turn mine(*this);
+            while (free_ == 0 || &line_.front() != &mine) co_await mine.woken.async_wait(use_task);
+            co_return take();
+        }
+        co_return take();
     }
-    /// Empty when none is free.
+    /// Empty when none is free, or others have been waiting longer.
     permit try_acquire() {
-        if (free_ == 0) return {};
-        --free_;
-        return permit(this);
+        if (free_ == 0 || !line_.empty()) return {};
+        return take();
     }
     std::size_t available() const noexcept { return free_; }
 
 private:
     friend class permit;
+    /// A place in the line, held in the frame of who waits.
+    struct turn : boost::intrusive::list_base_hook<> {
+        explicit turn(semaphore& s) : woken(s.ex_), owner(s) { s.line_.push_back(*this); }
+        turn(const turn&) = delete;
+        ~turn() {
+            owner.line_.erase(owner.line_.iterator_to(*this));
+            owner.wake_next();
+        }
+        wait_queue woken;
+        semaphore& owner;
+    };
+    permit take() {
+        --free_;
+        return permit(this);
+    }
     void release() {
         ++free_;
-        waiting_.wake_one();
+        wake_next();
+    }
+    void wake_next() {
+        if (free_ > 0 && !line_.empty()) line_.front().woken.wake_one();
     }
     std::size_t free_;
-    wait_queue waiting_;
+    executor ex_;
+    boost::intrusive::list<turn> line_;
 };
 
 inline permit::~permit() {
