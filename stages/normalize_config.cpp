@@ -30,11 +30,26 @@ std::string_view kind_name(const json::value& value) {
 }
 
 bool is_true(const json::value* value) { return value && value->is_bool() && value->get_bool(); }
+bool is_false(const json::value* value) { return value && value->is_bool() && !value->get_bool(); }
 
 /// Present and not null: absent optional values are sent as null.
 const json::value* member(const json::object& object, std::string_view name) {
     const auto* value = object.if_contains(name);
     return value && !value->is_null() ? value : nullptr;
+}
+
+/// The JSON Pointer to a member of what `where` points to (RFC 6901).
+std::string member_of(const std::string& where, std::string_view name) {
+    std::string pointer = where + "/";
+    for (const char c : name) {
+        if (c == '~')
+            pointer.append("~0");
+        else if (c == '/')
+            pointer.append("~1");
+        else
+            pointer.push_back(c);
+    }
+    return pointer;
 }
 
 std::string type_of_service(std::string_view service) {
@@ -55,26 +70,36 @@ std::string read_string(const json::object& object, std::string_view name, bool 
 }
 
 /// One service entry, or the legacy form's top level read as one; `enabled` was looked at already.
-target read_target(std::string_view service, const json::object& object, const destination_check& check) {
+/// The first fault is the target's problem; all of them go to `faults`, with pointers below `where`.
+target read_target(std::string_view service, const json::object& object, const destination_check& check,
+                   const std::string& where, std::vector<routing_fault>& faults) {
     target t;
     t.to.service = service;
     t.to.type = type_of_service(service);
-    auto note = [&t](std::string problem) {
-        if (t.problem.empty()) t.problem = std::move(problem);
+    auto note = [&](std::string_view name, std::string problem) {
+        if (problem.empty()) return;
+        if (t.problem.empty()) t.problem = problem;
+        faults.push_back({name.empty() ? where : member_of(where, name), std::move(problem)});
     };
     std::string type;
-    note(read_string(object, "type", false, type));
+    note("type", read_string(object, "type", false, type));
     if (!type.empty()) t.to.type = type == "aws" ? "s3" : type;
-    if (t.to.type.empty())
-        note("nobody knows the service \"" + std::string(service) +
-             "\": give it a \"type\", or name it aws or azure");
-    note(read_string(object, "bucket", true, t.to.bucket));
+    if (t.to.type.empty() && t.problem.empty())
+        note("", "nobody knows the service \"" + std::string(service) +
+                     "\": give it a \"type\", or name it aws or azure");
+    note("bucket", read_string(object, "bucket", true, t.to.bucket));
     std::string prefix;
-    note(read_string(object, "prefix", false, prefix));
+    note("prefix", read_string(object, "prefix", false, prefix));
     t.to.prefix = storage::normalize_prefix(prefix);
-    note(read_string(object, "credential_id", false, t.to.credential_id));
-    if (t.problem.empty() && check) t.problem = check(t.to);
+    note("credential_id", read_string(object, "credential_id", false, t.to.credential_id));
+    if (t.problem.empty() && check) note("", check(t.to));
     return t;
+}
+
+/// For the event path, where the first fault is enough.
+target read_target(std::string_view service, const json::object& object, const destination_check& check) {
+    std::vector<routing_fault> ignored;
+    return read_target(service, object, check, {}, ignored);
 }
 
 target unreadable(std::string problem) {
@@ -105,7 +130,7 @@ void check_members(const json::object& object, const std::array<std::string_view
         if (std::find(known.begin(), known.end(), name) != known.end()) continue;
         std::string text = "nobody reads this member; known are";
         for (const auto& k : known) text.append(" ").append(k);
-        faults.push_back({where + "/" + std::string(name), std::move(text)});
+        faults.push_back({member_of(where, name), std::move(text)});
     }
 }
 
@@ -120,7 +145,7 @@ void check_enabled(const json::object& object, const std::string& where, std::ve
 
 void check_service(std::string_view name, const json::value& value, const destination_check& check,
                    std::vector<routing_fault>& faults) {
-    const auto where = "/services/" + std::string(name);
+    const auto where = member_of("/services", name);
     if (!value.is_object()) {
         faults.push_back({where, std::string("is ").append(kind_name(value)).append(", not an object")});
         return;
@@ -128,8 +153,8 @@ void check_service(std::string_view name, const json::value& value, const destin
     const auto& service = value.get_object();
     check_members(service, service_members, where, faults);
     check_enabled(service, where, faults);
-    const auto t = read_target(name, service, check);
-    if (!t.problem.empty()) faults.push_back({where, t.problem});
+    if (is_false(member(service, "enabled"))) return;  // switched off: may be half filled in
+    read_target(name, service, check, where, faults);
 }
 
 }  // namespace
@@ -195,13 +220,12 @@ std::vector<routing_fault> check_routing(const json::value& value, const destina
     const bool id = member(object, "credential_id");
     const bool bucket = member(object, "bucket");
     if (has_legacy_target(object, entries)) {
-        const auto t = read_target("aws", object, check);
-        if (!t.problem.empty()) faults.push_back({"", t.problem});
+        if (!is_false(member(object, "enabled"))) read_target("aws", object, check, "", faults);
     } else if (id != bucket) {
         faults.push_back(
             {id ? "/bucket" : "/credential_id", "is required beside the other half of the legacy form"});
     }
-    if (entries) {
+    if (entries && !entries->empty()) {
         for (const auto& [key, entry] : *entries)
             check_service({key.data(), key.size()}, entry, check, faults);
     } else if (!id && !bucket && is_true(member(object, "enabled"))) {
