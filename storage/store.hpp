@@ -13,9 +13,9 @@
 namespace firehose::storage {
 using payload = std::vector<std::span<const std::byte>>;  // scatter list; the caller keeps the bytes alive
 struct object_info {
-    std::string key;
+    std::string key{};
     std::uint64_t size = 0;
-    std::string etag;
+    std::string etag{};
 };
 struct page {
     std::vector<object_info> items;

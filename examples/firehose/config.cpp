@@ -1,0 +1,307 @@
+#include "examples/firehose/config.hpp"
+
+#include "examples/firehose/config_reader.hpp"
+
+#include <boost/json/parser.hpp>
+
+#include <algorithm>
+#include <cstdlib>
+#include <fstream>
+#include <iterator>
+#include <optional>
+
+namespace firehose::app {
+namespace json = boost::json;
+namespace {
+
+/// "line 3, column 14" of an offset, for a person with an editor.
+std::string place_of(std::string_view text, std::size_t offset) {
+    const auto before = text.substr(0, offset);
+    const auto line = 1 + std::ranges::count(before, '\n');
+    const auto start = before.rfind('\n');
+    const auto column = start == std::string_view::npos ? offset + 1 : offset - start;
+    return "line " + std::to_string(line) + ", column " + std::to_string(column);
+}
+
+std::string unescape_pointer(std::string_view token) {
+    std::string out;
+    for (std::size_t i = 0; i < token.size(); ++i) {
+        const bool escape = token[i] == '~' && i + 1 < token.size();
+        if (escape)
+            out += token[++i] == '0' ? '~' : '/';
+        else
+            out += token[i];
+    }
+    return out;
+}
+
+json::parse_options with_comments() {
+    json::parse_options how;
+    how.allow_comments = true;
+    how.allow_trailing_commas = true;
+    return how;
+}
+
+std::optional<json::value> parse_document(std::string_view text, std::vector<fault>& faults) {
+    json::parser parser({}, with_comments());
+    boost::system::error_code ec;
+    const auto consumed = parser.write(text.data(), text.size(), ec);
+    if (!ec) return parser.release();
+    faults.push_back({"", "not JSON at " + place_of(text, consumed) + ": " + ec.message()});
+    return std::nullopt;
+}
+
+/// The value a JSON Pointer names, made on the way where objects lack it; null when that is impossible.
+json::value* make_place(json::value& document, std::string_view pointer) {
+    auto* here = &document;
+    while (!pointer.empty()) {
+        pointer.remove_prefix(1);
+        const auto end = std::min(pointer.find('/'), pointer.size());
+        const auto token = unescape_pointer(pointer.substr(0, end));
+        pointer.remove_prefix(end);
+        if (here->is_null()) here->emplace_object();
+        if (here->is_object()) {
+            here = &here->get_object()[token];
+        } else if (here->is_array()) {
+            const auto index = std::strtoull(token.c_str(), nullptr, 10);
+            const bool digits =
+                !token.empty() && std::ranges::all_of(token, [](char c) { return c >= '0' && c <= '9'; });
+            if (!digits || index >= here->get_array().size()) return nullptr;
+            here = &here->get_array()[index];
+        } else {
+            return nullptr;
+        }
+    }
+    return here;
+}
+
+bool names_a_secret(std::string_view pointer) {
+    for (const std::string_view name :
+         {"/password", "/token", "/session_token", "/secret_access_key", "/connection_string"})
+        if (pointer.find(name) != std::string_view::npos) return true;
+    return false;
+}
+
+void apply_override(json::value& document, const std::string& pointer, const std::string& text,
+                    std::vector<fault>& faults) {
+    if (names_a_secret(pointer)) {
+        faults.push_back(
+            {pointer, "a secret does not belong on a command line: name an environment variable or a file "
+                      "in the configuration"});
+        return;
+    }
+    boost::system::error_code ec;
+    json::parser parser;
+    parser.write(text.data(), text.size(), ec);
+    json::value value = ec ? json::value(text) : parser.release();
+    auto* place = make_place(document, pointer);
+    if (place)
+        *place = std::move(value);
+    else
+        faults.push_back(
+            {pointer,
+             "--set: the path leads through something that is not an object, or past the end of an array"});
+}
+
+class loader {
+public:
+    loader(loaded& out, const storage::registry& stores) : out_(out), stores_(stores) {}
+
+    void load(const json::object& document) {
+        const object_reader top(document, "", out_.faults);
+        top.only({"data_dir", "credentials", "flows", "default", "event", "delivery", "spool", "sources",
+                  "server"});
+        std::string data_dir = "data";
+        top.read("data_dir", data_dir);
+        out_.what.data_dir = out_.what.base_directory / data_dir;
+        if (const auto credentials = top.object("credentials")) read_credentials(*credentials);
+        if (const auto flows = top.object("flows")) read_flows(*flows);
+        if (const auto* routing = top.find("default"))
+            out_.what.routing.otherwise = read_routing(*routing, "/default");
+        else if (out_.what.routing.flows.empty())
+            out_.warnings.push_back(
+                {"/default",
+                 "is absent, and so are flows: events without a firehose object of their own go nowhere"});
+        if (const auto event = top.object("event")) read_event(*event);
+        if (const auto how = top.object("delivery")) read_delivery(*how);
+        if (const auto spool = top.object("spool")) read_spool(*spool);
+        if (const auto* sources = top.find("sources")) read_sources(*sources);
+        top.object("server");
+    }
+
+private:
+    void read_credentials(const object_reader& all) {
+        for (const auto& [key, value] : all.value()) {
+            const std::string id(key);
+            if (const auto one = all.object(id)) out_.what.credentials[id] = read_credential(id, *one);
+        }
+    }
+
+    storage::credential read_credential(const std::string& id, const object_reader& from) {
+        from.only({"type", "name", "package", "username", "password", "token", "access_key_id",
+                   "secret_access_key", "session_token", "connection_string", "endpoint", "region",
+                   "ca_file"});
+        const auto& base = out_.what.base_directory;
+        storage::credential c;
+        c.id = id;
+        from.read("username", c.username);
+        from.read("access_key_id", c.username);
+        from.read_secret("password", base, c.password, out_.warnings);
+        from.read_secret("secret_access_key", base, c.password, out_.warnings);
+        from.read_secret("session_token", base, c.session_token, out_.warnings);
+        from.read_secret("token", base, c.token, out_.warnings);
+        from.read_secret("connection_string", base, c.token, out_.warnings);
+        from.read("endpoint", c.endpoint);
+        from.read("region", c.region);
+        from.read("ca_file", c.ca_file);
+        if (!c.ca_file.empty()) c.ca_file = (base / c.ca_file).string();
+        const bool keys = from.find("access_key_id") || from.find("secret_access_key");
+        const bool connection = from.find("connection_string");
+        c.type = keys ? "user" : connection ? "token" : "";
+        from.read("type", c.type);
+        if (c.type != "user" && c.type != "token")
+            from.fail("type", "must be \"user\" (username and password) or \"token\"");
+        return c;
+    }
+
+    void read_flows(const object_reader& all) {
+        for (const auto& [key, value] : all.value()) {
+            const std::string id(key);
+            const auto flow = all.object(id);
+            if (!flow) continue;
+            flow->only({"firehose", "name"});
+            const auto* routing = flow->find("firehose");
+            if (routing)
+                out_.what.routing.flows[id] = read_routing(*routing, flow->at("firehose"));
+            else
+                flow->fail("firehose", "is required");
+        }
+    }
+
+    stages::target_list read_routing(const json::value& value, const std::string& pointer) {
+        const auto check = [this](const storage::destination& to) {
+            return stages::check_destination(stores_, out_.what.credentials, to);
+        };
+        for (auto& f : stages::check_routing(value, check))
+            out_.faults.push_back({pointer + f.pointer, std::move(f.message)});
+        auto targets = stages::targets_of(value, check);
+        for (const auto& t : targets)
+            if (std::ranges::find(out_.what.services, t.to.service) == out_.what.services.end())
+                out_.what.services.push_back(t.to.service);
+        return std::make_shared<const std::vector<stages::target>>(std::move(targets));
+    }
+
+    void read_event(const object_reader& from) {
+        from.only({"id", "group", "flow", "timestamp", "missing_id", "max_bytes"});
+        auto& shape = out_.what.shape;
+        from.read_pointers("id", shape.id);
+        from.read_pointers("group", shape.group);
+        from.read_pointers("flow", shape.flow);
+        std::vector<std::string> timestamp;  // for layouts that partition by time
+        from.read_pointers("timestamp", timestamp);
+        from.read("max_bytes", out_.what.max_event_bytes, 1, 1ULL << 30);
+        std::string missing = "hash";
+        from.read("missing_id", missing);
+        if (missing == "dead_letter")
+            shape.without_id = stages::missing_id::dead_letter;
+        else if (missing != "hash")
+            from.fail("missing_id", "must be \"hash\" or \"dead_letter\"");
+    }
+
+    void read_delivery(const object_reader& from) {
+        from.only({"layout", "in_flight", "queue_bytes", "attempts", "backoff_ms", "backoff_cap_ms",
+                   "timeout_ms", "connect_timeout_ms", "tls_timeout_ms", "first_byte_timeout_ms",
+                   "progress_timeout_ms", "breaker_failures", "breaker_cap_ms", "retry_backoff_ms",
+                   "retry_backoff_cap_ms", "park_after_attempts"});
+        auto& how = out_.what.delivery;
+        std::string layout = "event";
+        from.read("layout", layout);
+        if (layout != "event")
+            from.fail("layout", "must be \"event\": one object per event is the one layout of this version");
+        from.read("in_flight", how.in_flight, 1, 4096);
+        from.read("queue_bytes", how.queue_bytes, 1 << 10, 1ULL << 32);
+        from.read("attempts", how.attempts, 1, 10);
+        from.read("backoff_ms", how.backoff);
+        from.read("backoff_cap_ms", how.backoff_cap);
+        from.read("timeout_ms", how.timeout);
+        from.read("breaker_failures", how.gate.failures, 1, 1000);
+        from.read("breaker_cap_ms", how.gate.cap);
+        from.read("retry_backoff_ms", how.spool_backoff);
+        from.read("retry_backoff_cap_ms", how.spool_backoff_cap);
+        from.read("park_after_attempts", how.park_after_attempts, 0, 1'000'000);
+        auto& wait = out_.what.http.wait;
+        from.read("connect_timeout_ms", wait.connect);
+        from.read("tls_timeout_ms", wait.tls);
+        from.read("first_byte_timeout_ms", wait.first_byte);
+        from.read("progress_timeout_ms", wait.progress);
+        wait.whole = how.timeout;
+    }
+
+    void read_spool(const object_reader& from) {
+        from.only({"type"});
+        std::string type = "directory";
+        from.read("type", type);
+        if (type != "directory") from.fail("type", "must be \"directory\": the one spool of this version");
+    }
+
+    void read_sources(const json::value& value) {
+        if (!value.is_array()) {
+            out_.faults.push_back({"/sources", "must be an array"});
+            return;
+        }
+        std::size_t index = 0;
+        for (const auto& entry : value.get_array()) {
+            const auto pointer = "/sources/" + std::to_string(index++);
+            if (!entry.is_object()) {
+                out_.faults.push_back({pointer, "must be an object"});
+                continue;
+            }
+            read_source(object_reader(entry.get_object(), pointer, out_.faults));
+        }
+    }
+
+    void read_source(const object_reader& from) {
+        std::string type;
+        from.read("type", type);
+        if (type != "file") return from.fail("type", "must be \"file\": the one source of this version");
+        from.only({"type", "path"});
+        std::string path;
+        from.read("path", path);
+        if (path.empty()) return from.fail("path", "is required; \"-\" is standard input");
+        out_.what.inputs.push_back(path == "-" ? path : (out_.what.base_directory / path).string());
+    }
+
+    loaded& out_;
+    const storage::registry& stores_;
+};
+
+}  // namespace
+
+loaded load_configuration(const std::filesystem::path& file, const override_list& overrides,
+                          const storage::registry& stores) {
+    loaded out;
+    std::error_code ignored;
+    out.what.base_directory = std::filesystem::absolute(file, ignored).parent_path();
+    std::ifstream in(file, std::ios::binary);
+    const std::string text(std::istreambuf_iterator<char>(in), {});
+    if (!in || std::filesystem::is_directory(file, ignored)) {
+        out.faults.push_back({"", "cannot be read"});
+        return out;
+    }
+    auto document = parse_document(text, out.faults);
+    if (!document) return out;
+    for (const auto& [pointer, value] : overrides) apply_override(*document, pointer, value, out.faults);
+    if (document->is_object())
+        loader(out, stores).load(document->get_object());
+    else
+        out.faults.push_back({"", "must be a JSON object"});
+    return out;
+}
+
+std::string to_text(const std::filesystem::path& file, const fault& f) {
+    auto text = file.string() + ": ";
+    if (!f.pointer.empty()) text += f.pointer + ": ";
+    return text + f.message;
+}
+
+}  // namespace firehose::app

@@ -1,0 +1,53 @@
+/// The configuration file: one JSON document, every fault found at once, each with its place.
+#pragma once
+#include "http/options.hpp"
+#include "stages/delivery.hpp"
+#include "stages/event_reader.hpp"
+#include "stages/normalize_config.hpp"
+#include "storage/credentials.hpp"
+#include "storage/registry.hpp"
+
+#include <cstddef>
+#include <filesystem>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace firehose::app {
+
+struct configuration {
+    std::filesystem::path base_directory{};  ///< of the file; relative paths start here
+    std::filesystem::path data_dir{};
+    storage::credential_map credentials{};
+    stages::routing_table routing{};
+    stages::event_shape shape{};
+    std::size_t max_event_bytes = 16 << 20;
+    stages::delivery_options delivery{};
+    http::client_options http{};
+    std::vector<std::string> inputs{};    ///< of the file sources, in order; "-" is standard input
+    std::vector<std::string> services{};  ///< named by flows and default, each once
+};
+
+/// `pointer` is a JSON Pointer into the file; empty for the document as a whole.
+struct fault {
+    std::string pointer{};
+    std::string message{};
+};
+
+struct loaded {
+    configuration what{};
+    std::vector<fault> faults{};  ///< not empty: `what` must not be used
+    std::vector<fault> warnings{};
+};
+
+/// One `--set /pointer=value`; the value is JSON, or else a string.
+using override_list = std::vector<std::pair<std::string, std::string>>;
+
+/// Reads, overrides and checks. `stores` decides which types exist and what their buckets look like.
+loaded load_configuration(const std::filesystem::path& file, const override_list& overrides,
+                          const storage::registry& stores);
+
+/// "file: /pointer: message", one line each.
+std::string to_text(const std::filesystem::path& file, const fault& f);
+
+}  // namespace firehose::app

@@ -1,0 +1,107 @@
+/// The reference binary: the command line, and nothing else.
+#include "examples/firehose/exit_codes.hpp"
+#include "examples/firehose/verbs.hpp"
+
+#include <CLI/CLI.hpp>
+#include <sys/prctl.h>
+
+#include <cstdio>
+#include <exception>
+
+namespace {
+
+using namespace firehose::app;
+
+override_list parse_overrides(const std::vector<std::string>& settings) {
+    override_list out;
+    for (const auto& setting : settings) {
+        const auto equals = setting.find('=');
+        if (setting.empty() || setting.front() != '/' || equals == std::string::npos)
+            throw CLI::ValidationError("--set", "must look like /pointer=value");
+        out.emplace_back(setting.substr(0, equals), setting.substr(equals + 1));
+    }
+    return out;
+}
+
+void add_config(CLI::App& verb, std::string& config, std::vector<std::string>& settings, bool& json) {
+    verb.add_option("--config", config, "Configuration file (JSON, comments allowed)")->required();
+    verb.add_option("--set", settings, "Overrides one value: /pointer=value; may be repeated")
+        ->take_all()
+        ->allow_extra_args(false);
+    verb.add_flag("--json", json, "Machine-readable output on standard output");
+}
+
+int dispatch(int argc, char** argv) {
+    CLI::App app("Delivers events to cloud storage. Every event reaches every target, or is kept on disk "
+                 "until it does.");
+    app.require_subcommand(1);
+    app.failure_message(CLI::FailureMessage::help);
+    app.footer(
+        "Exit codes: 0 everything accepted is delivered, 1 something is spooled or parked (nothing lost),\n"
+        "2 usage or configuration, 3 some input was refused, 4 the run failed.");
+
+    std::vector<std::string> settings;
+    run_arguments run;
+    auto* run_app = app.add_subcommand(
+        "run", "Delivers files or standard input, retries what is spooled once, accounts, exits");
+    add_config(*run_app, run.config, settings, run.json);
+    run_app->add_option("FILE", run.inputs, "NDJSON files; - is standard input");
+    run_app->footer(
+        "Example: firehose generate -n 1000 | firehose run --config examples/firehose/demo.json -");
+
+    validate_arguments validate;
+    auto* validate_app = app.add_subcommand(
+        "validate", "Prints every fault of a configuration at once, each with its JSON Pointer");
+    add_config(*validate_app, validate.config, settings, validate.json);
+    validate_app->add_flag("--live", validate.live, "Also asks every destination the configuration names");
+    validate_app->footer("Example: firehose validate --config firehose.json --live");
+
+    generate_arguments generate;
+    auto* generate_app =
+        app.add_subcommand("generate", "Writes demo events to standard output, the same for the same seed");
+    generate_app->add_option("-n", generate.count, "How many")->required();
+    generate_app->add_option("--seed", generate.seed, "Seed")->capture_default_str();
+    generate_app->add_option("--kind", generate.kind, "lead or crm")
+        ->capture_default_str()
+        ->check(CLI::IsMember({"lead", "crm"}));
+    generate_app->add_option("--flows", generate.flows, "Number of distinct flows")
+        ->capture_default_str()
+        ->check(CLI::Range(1, 1'000'000));
+    generate_app->footer("Example: firehose generate -n 1000 --seed 7 > events.ndjson");
+
+    spool_ls_arguments list;
+    auto* spool_app = app.add_subcommand("spool", "Looks into what is kept for later");
+    spool_app->require_subcommand(1);
+    auto* ls_app =
+        spool_app->add_subcommand("ls", "Per destination: records, bytes, oldest, next attempt, last error");
+    add_config(*ls_app, list.config, settings, list.json);
+    ls_app->footer("Works beside a running process. Example: firehose spool ls --config firehose.json");
+
+    try {
+        app.parse(argc, argv);
+        const auto overrides = parse_overrides(settings);
+        run.overrides = validate.overrides = list.overrides = overrides;
+    } catch (const CLI::Success& asked) {
+        return app.exit(asked);
+    } catch (const CLI::ParseError& wrong) {
+        app.exit(wrong);
+        return exit_code::usage;
+    }
+    if (*run_app) return run_verb(run);
+    if (*validate_app) return validate_verb(validate);
+    if (*generate_app) return generate_verb(generate);
+    return spool_ls_verb(list);
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+    // A core file would hold secrets.
+    ::prctl(PR_SET_DUMPABLE, 0);
+    try {
+        return dispatch(argc, argv);
+    } catch (const std::exception& e) {
+        std::fprintf(stderr, "firehose: internal error: %s\n", e.what());
+        return exit_code::internal;
+    }
+}

@@ -1,0 +1,171 @@
+/// firehose run: one shot. Deliver the input, try what is spooled once, close the books.
+#include "pipeline/run.hpp"
+#include "examples/firehose/closing_account.hpp"
+#include "examples/firehose/console.hpp"
+#include "examples/firehose/exit_codes.hpp"
+#include "examples/firehose/verbs.hpp"
+#include "pipeline/scope.hpp"
+#include "stages/ingest_lines.hpp"
+#include "stages/reference.hpp"
+#include "stages/workbench.hpp"
+
+#include <cerrno>
+#include <cstdio>
+#include <cstring>
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+namespace firehose::app {
+namespace {
+
+/// Everything that can be wrong with the inputs before anything is delivered.
+bool inputs_can_be_read(const std::vector<std::string>& inputs) {
+    bool all = true;
+    for (const auto& path : inputs) {
+        if (path == "-") continue;
+        struct stat about{};
+        const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+        const int failed = fd < 0 || ::fstat(fd, &about) != 0 ? errno : S_ISDIR(about.st_mode) ? EISDIR : 0;
+        if (fd >= 0) ::close(fd);
+        if (!failed) continue;
+        std::fprintf(stderr, "error: input %s: %s\n", escape_for_log(path).c_str(), std::strerror(failed));
+        all = false;
+    }
+    return all;
+}
+
+/// One run. Lives on the stack of run_verb(), around the shard.
+class one_shot {
+public:
+    one_shot(const configuration& how, const storage::registry& stores, std::vector<std::string> inputs,
+             logger log)
+        : how_(how), stores_(stores), inputs_(std::move(inputs)), log_(std::move(log)) {}
+
+    task<> run(context& x) {
+        return with_scope(x.ex, [this, &x](task_scope& s) { return with_progress(s, x); });
+    }
+
+    int finish(const run_report& report, bool json) const {
+        clear_progress();
+        if (report.how == ending::failed) log_.error("the run failed", {{"reason", report.what}});
+        if (!spool_problem_.empty()) return exit_code::usage;  // nothing was accepted
+        if (json)
+            std::printf("%s\n", to_json(closed_).c_str());
+        else
+            std::printf("%s%s", to_table(closed_).c_str(), where_to_look().c_str());
+        const bool broken = report.how == ending::failed || report.how == ending::cancelled || failed_;
+        return broken ? exit_code::internal : exit_code_of(closed_);
+    }
+
+private:
+    task<> with_progress(task_scope& s, context& x) {
+        co_await deliver(s, x);
+        s.cancel();
+    }
+
+    task<> deliver(task_scope& s, context& x) {
+        const auto begun = x.time.now();
+        auto opened = co_await stages::workbench::open(x, bench_options());
+        if (!opened) {
+            spool_problem_ = opened.error().context();
+            x.log.error("the spool cannot be opened, so nothing is accepted", {{"reason", spool_problem_}});
+            co_return;
+        }
+        const auto& bench = **opened;
+        books_ = bench.books();
+        s.spawn(show_progress(x, books_));
+        for (const auto& input : inputs_) {
+            if (x.stop.draining() || failed_) break;
+            co_await deliver_input(input, bench, x);
+        }
+        if (!x.stop.draining() && !failed_) {
+            bench.delivery()->probe_all();
+            auto again = stages::retry_pass(bench.delivery());
+            co_await again.run(x);
+        }
+        closed_ = close_books(*books_, how_.services, bench.spool().contents(), begun, x.time.now());
+    }
+
+    stages::workbench_options bench_options() const {
+        stages::workbench_options bench;
+        bench.base_directory = how_.base_directory;
+        bench.data_dir = how_.data_dir;
+        bench.stores = stores_;
+        bench.credentials = how_.credentials;
+        bench.delivery = how_.delivery;
+        bench.http = how_.http;
+        return bench;
+    }
+
+    task<> deliver_input(const std::string& input, const stages::workbench& bench, context& x) {
+        const auto name = input == "-" ? std::string("standard input") : input;
+        const auto refused = [this, name](const stages::refusal& r) {
+            log_.warning("refused a line",
+                         {{"input", name}, {"line", r.line}, {"offset", r.offset}, {"reason", r.reason}});
+        };
+        stages::ingest_lines::options lines;
+        lines.max_line = how_.max_event_bytes;
+        lines.books = books_;
+        lines.refused = refused;
+        stages::ingest_lines source(input, lines);
+        const auto outcome = source.outcome();
+
+        auto routing = bench.routing();
+        routing.shape = how_.shape;
+        routing.routing = std::make_shared<const stages::routing_table>(how_.routing);
+        routing.refused = refused;
+        auto pipeline = stages::reference_pipeline(std::move(source), std::move(routing), bench.delivery(),
+                                                   how_.services);
+        co_await pipeline.run(x);
+
+        if (outcome->failure.empty() && !outcome->lost) co_return;
+        failed_ = true;
+        if (!outcome->failure.empty()) x.log.error("input ended early", {{"reason", outcome->failure}});
+        if (outcome->lost)
+            x.log.error("some events could be neither delivered nor kept; run again with the same input",
+                        {{"input", name}});
+    }
+
+    std::string where_to_look() const {
+        std::string text;
+        for (const auto& [name, t] : closed_.targets)
+            if (t.spooled || t.parked)
+                text = "Look at what is kept: firehose spool ls; what is spooled is tried again by the next "
+                       "run.\n";
+        return text;
+    }
+
+    const configuration& how_;
+    const storage::registry& stores_;
+    std::vector<std::string> inputs_;
+    logger log_;
+    std::shared_ptr<stages::account> books_{};
+    closing_account closed_{};
+    std::string spool_problem_{};
+    bool failed_ = false;
+};
+
+}  // namespace
+
+int run_verb(const run_arguments& args) {
+    const auto stores = storage::default_registry();
+    const auto configured = load_configuration(args.config, args.overrides, stores);
+    if (!print_faults(args.config, configured)) return exit_code::usage;
+    auto inputs = args.inputs.empty() ? configured.what.inputs : args.inputs;
+    if (inputs.empty()) {
+        std::fputs("error: no input: name files, or - for standard input, or sources in the configuration\n",
+                   stderr);
+        return exit_code::usage;
+    }
+    if (!inputs_can_be_read(inputs)) return exit_code::usage;
+
+    run_options options;
+    options.log = console_log();
+    options.blocking_threads = 8;
+    one_shot job(configured.what, stores, std::move(inputs), options.log);
+    const auto report = firehose::run([&job](context& x) { return job.run(x); }, options);
+    return job.finish(report, args.json);
+}
+
+}  // namespace firehose::app

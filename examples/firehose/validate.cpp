@@ -1,0 +1,107 @@
+/// firehose validate: every fault at once; with --live, every destination is asked too.
+#include "examples/firehose/console.hpp"
+#include "examples/firehose/exit_codes.hpp"
+#include "examples/firehose/verbs.hpp"
+#include "http/client.hpp"
+#include "pipeline/run.hpp"
+
+#include <boost/json/array.hpp>
+#include <boost/json/object.hpp>
+#include <boost/json/serialize.hpp>
+
+#include <cstdio>
+#include <set>
+
+namespace firehose::app {
+namespace json = boost::json;
+namespace {
+
+struct answer {
+    storage::destination to{};
+    std::string problem{};  ///< empty: the destination answers
+};
+
+std::set<storage::destination> destinations_of(const configuration& how) {
+    std::set<storage::destination> all;
+    auto add = [&all](const stages::target_list& targets) {
+        if (!targets) return;
+        for (const auto& t : *targets) all.insert(t.to);
+    };
+    for (const auto& [flow, targets] : how.routing.flows) add(targets);
+    add(how.routing.otherwise);
+    return all;
+}
+
+/// Asks without writing: a page of the listing where there is one, else for an object that is not there.
+task<std::string> ask(storage::store& store, context& x) {
+    const auto until = x.time.now() + std::chrono::seconds(30);
+    const std::string key = "firehose-validate-no-such-object";
+    if (store.can().list) {
+        const std::string from;
+        const auto listed = co_await store.list(key, from, until);
+        co_return listed ? std::string() : listed.error().context();
+    }
+    const auto found = co_await store.head(key, until);
+    const bool answers = found || found.error().what() == disposition::park;
+    co_return answers ? std::string() : found.error().context();
+}
+
+task<> ask_all(context& x, const configuration& how, const storage::registry& stores,
+               std::vector<answer>& answers) {
+    http::client http(x, how.http);
+    storage::store_environment environment{x, http, how.base_directory};
+    for (const auto& to : destinations_of(how)) {
+        const auto with = how.credentials.find(to.credential_id);
+        const auto* credential = with == how.credentials.end() ? nullptr : &with->second;
+        auto made = stores.find(to.type)->make(to, credential, environment);
+        if (!made) {
+            answers.push_back({to, made.error().context()});
+            continue;
+        }
+        auto problem = co_await ask(**made, x);
+        answers.push_back({to, std::move(problem)});
+    }
+}
+
+json::array to_json(const std::vector<fault>& faults) {
+    json::array out;
+    for (const auto& f : faults) out.push_back({{"pointer", f.pointer}, {"message", f.message}});
+    return out;
+}
+
+}  // namespace
+
+int validate_verb(const validate_arguments& args) {
+    const auto stores = storage::default_registry();
+    const auto configured = load_configuration(args.config, args.overrides, stores);
+    std::vector<answer> answers;
+    if (args.live && configured.faults.empty()) {
+        const auto report =
+            firehose::run([&](context& x) { return ask_all(x, configured.what, stores, answers); }, {});
+        if (report.how != ending::finished) answers.push_back({{}, "interrupted: " + report.what});
+    }
+    bool good = configured.faults.empty();
+    for (const auto& a : answers) good = good && a.problem.empty();
+
+    if (args.json) {
+        json::object out{{"valid", good},
+                         {"faults", to_json(configured.faults)},
+                         {"warnings", to_json(configured.warnings)}};
+        json::array live;
+        for (const auto& a : answers)
+            live.push_back({{"destination", storage::describe(a.to)},
+                            {"answers", a.problem.empty()},
+                            {"message", a.problem}});
+        if (args.live) out["live"] = std::move(live);
+        std::printf("%s\n", json::serialize(out).c_str());
+    } else {
+        print_faults(args.config, configured);
+        for (const auto& a : answers)
+            std::printf("%s: %s\n", escape_for_log(storage::describe(a.to)).c_str(),
+                        a.problem.empty() ? "answers" : escape_for_log(a.problem).c_str());
+        if (good) std::printf("%s: valid\n", args.config.c_str());
+    }
+    return good ? exit_code::all_delivered : exit_code::usage;
+}
+
+}  // namespace firehose::app

@@ -1,0 +1,54 @@
+#include "stages/workbench.hpp"
+
+#include "http/client.hpp"
+#include "stages/directory_spool.hpp"
+#include "storage/file_system.hpp"
+
+namespace firehose::stages {
+
+/// What spool and delivery refer to, so it goes last.
+struct workbench::foundation {
+    foundation(context& x, workbench_options options)
+        : how(std::move(options)), http(x, how.http), environment{x, http, how.base_directory} {}
+
+    workbench_options how;
+    http::client http;
+    storage::store_environment environment;
+    storage::system_files files{};
+};
+
+workbench::workbench() = default;
+workbench::~workbench() = default;
+
+task<result<std::unique_ptr<workbench>>> workbench::open(context& x, workbench_options how) {
+    std::unique_ptr<workbench> bench(new workbench);
+    bench->base_ = std::make_unique<foundation>(x, std::move(how));
+    auto& base = *bench->base_;
+    const directory_spool_options defaults;
+    auto spool = co_await directory_spool::open(x, base.files, base.how.data_dir, defaults);
+    if (!spool) co_return spool.error();
+    bench->spool_ = std::move(*spool);
+    bench->books_ = std::make_shared<account>();
+    const stages::delivery::parts parts{base.how.stores, base.how.credentials, base.environment,
+                                        *bench->spool_, bench->books_};
+    bench->delivery_ = std::make_shared<stages::delivery>(x, parts, base.how.delivery);
+    co_return bench;
+}
+
+normalize_config::options workbench::routing(target_list otherwise) const {
+    normalize_config::options how;
+    auto table = std::make_shared<routing_table>();
+    table->otherwise = std::move(otherwise);
+    how.routing = std::move(table);
+    how.books = books_;
+    how.check = [&base = *base_](const storage::destination& to) {
+        return check_destination(base.how.stores, base.how.credentials, to);
+    };
+    return how;
+}
+
+target_list everything_to(storage::destination where) {
+    return std::make_shared<const std::vector<target>>(1, target{std::move(where), {}});
+}
+
+}  // namespace firehose::stages

@@ -1,0 +1,54 @@
+/// Everything delivery needs, opened and owned in one place: for programs that compose a pipeline.
+#pragma once
+#include "http/options.hpp"
+#include "pipeline/stage.hpp"
+#include "stages/account.hpp"
+#include "stages/delivery.hpp"
+#include "stages/normalize_config.hpp"
+#include "stages/spool_backend.hpp"
+#include "storage/registry.hpp"
+
+#include <filesystem>
+#include <memory>
+
+namespace firehose::stages {
+
+struct workbench_options {
+    std::filesystem::path base_directory = ".";  ///< directory stores and relative paths start here
+    std::filesystem::path data_dir = "data";     ///< the spool lives here; one process at a time
+    storage::registry stores = storage::default_registry();
+    storage::credential_map credentials{};
+    delivery_options delivery{};
+    http::client_options http{};
+};
+
+/// One per shard; outlives the pipelines that use it.
+class workbench {
+public:
+    /// Recovers the spool, which takes as long as reading it. Fails when the data directory cannot be
+    /// used or another process has it. May be cancelled; leaves nothing behind.
+    static task<result<std::unique_ptr<workbench>>> open(context& x, workbench_options how);
+    ~workbench();
+
+    const std::shared_ptr<stages::delivery>& delivery() const noexcept { return delivery_; }
+    const std::shared_ptr<account>& books() const noexcept { return books_; }
+    spool_backend& spool() const noexcept { return *spool_; }
+
+    /// For normalize_config: this bench's books and destination check, and `otherwise` for events that
+    /// bring no `firehose` object.
+    normalize_config::options routing(target_list otherwise = {}) const;
+
+private:
+    struct foundation;
+    workbench();
+
+    std::unique_ptr<foundation> base_;
+    std::unique_ptr<spool_backend> spool_;
+    std::shared_ptr<account> books_;
+    std::shared_ptr<stages::delivery> delivery_;
+};
+
+/// A list of one target, for routing(): everything goes to `where`.
+target_list everything_to(storage::destination where);
+
+}  // namespace firehose::stages
