@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstdio>
+#include <cstring>
 #include <memory>
 
 namespace firehose::storage {
@@ -311,13 +312,43 @@ int directory_tree::place_if_absent(const writing& object, int parent) {
     return placed;
 }
 
+/// True when a whole file with these very bytes lies under the key: a repeated run, or a delivery whose
+/// verdict was lost. Writing it anew would make a file and free another, which costs most of a put.
+bool directory_tree::is_there_already(const writing& object, bool sync) {
+    auto parent = open_parent(object.key, false);
+    if (!parent) return false;
+    const int flags = O_RDONLY | O_NOFOLLOW | O_NONBLOCK;
+    const descriptor file(calls_.open(parent->fd.get(), object.key.back().c_str(), flags, 0));
+    struct stat s{};
+    if (!file || ::fstat(file.get(), &s) < 0 || !S_ISREG(s.st_mode)) return false;
+    const auto& body = *object.request->body;
+    std::uint64_t size = 0;
+    for (const auto piece : body) size += piece.size();
+    if (static_cast<std::uint64_t>(s.st_size) != size) return false;
+    std::vector<std::byte> chunk(64 << 10);
+    off_t at = 0;
+    for (auto piece : body) {
+        while (!piece.empty()) {
+            const auto n = ::pread(file.get(), chunk.data(), std::min(chunk.size(), piece.size()), at);
+            if (n <= 0) return false;
+            const auto part = piece.first(static_cast<std::size_t>(n));
+            if (std::memcmp(part.data(), chunk.data(), part.size()) != 0) return false;
+            piece = piece.subspan(part.size());
+            at += n;
+        }
+    }
+    return !sync || calls_.sync(file.get()) == 0;  // its writer may not have come so far
+}
+
+/// Renames the temporary file, or finds that nothing had to be written.
 result<> directory_tree::put_in_place(writing& object) {
     auto& request = *object.request;
     auto parent = open_parent(object.key, true);
     if (!parent) return parent.error();
     const auto& name = object.key.back();
     const int fd = parent->fd.get();
-    const int placed = request.only_if_absent
+    const int placed = object.temporary.empty() ? 0
+                       : request.only_if_absent
                            ? place_if_absent(object, fd)
                            : calls_.rename(temporary_.get(), object.temporary.c_str(), fd, name.c_str(), 0);
     const bool was_there = request.only_if_absent && placed == -EEXIST;
@@ -381,6 +412,7 @@ void directory_tree::put(std::span<tree_put* const> group) {
     };
     const bool together = group.size() >= sync_together_from_;
     for (auto& object : objects) {
+        if (is_there_already(object, !together)) continue;
         auto written = write_temporary(object, !together);
         if (!written) refuse(object, written.error());
     }

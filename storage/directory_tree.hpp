@@ -77,6 +77,7 @@ private:
     void clear_leftovers(const place& all);
     result<> write_temporary(writing& object, bool sync);
     result<> write_body(int file, const payload& body, const std::string& path);
+    bool is_there_already(const writing& object, bool sync);
     result<> put_in_place(writing& object);
     int place_if_absent(const writing& object, int parent);
     result<> sync_names(bool everything);
