@@ -79,7 +79,8 @@ private:
         if (status->kind != entry_kind::file) return skip(name, 0, "is not a regular file");
         const auto way = repairing() && last ? open_how::update : open_how::read;
         auto opened = uninterrupted([&] { return fs_.open(path, way); });
-        if (opened.has_error() && is_errno(opened.error(), EACCES))
+        if (opened.has_error() && way == open_how::update &&
+            (is_errno(opened.error(), EACCES) || is_errno(opened.error(), EROFS)))
             opened = uninterrupted([&] { return fs_.open(path, open_how::read); });
         if (opened.has_error()) {
             if (is_errno(opened.error(), ENOENT)) return {};
