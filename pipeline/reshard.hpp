@@ -129,7 +129,7 @@ template <class T> struct reshard_source {
     using output_type = T;
     std::shared_ptr<detail::reshard_target<T>> target;
 
-    task<> run(sender<T> out, context& x) {
+    task<> run(sender<T> out, [[maybe_unused]] context& x) {
         assert(x.ex == target->ex && "runs on the shard it was made for");
         const closing at_the_end{*target};
         for (;;) {
