@@ -47,12 +47,17 @@ struct bounded_body {
     };
     class reader {
     public:
+        /// Made before the head is there, so the status is looked at only when the body comes.
         template <bool Request, class Fields>
         reader(beast::http::header<Request, Fields>& head, value_type& into)
-            : into_(into), refusal_(head.result_int() >= 300) {}
+            : head_(&head),
+              status_([](const void* h) {
+                  return static_cast<const beast::http::header<Request, Fields>*>(h)->result_int();
+              }),
+              into_(into) {}
         void init(const boost::optional<std::uint64_t>& length, error_code& ec) {
             ec = {};
-            if (refusal_ || !length) return;
+            if (refusal() || !length) return;
             if (*length > into_.most) {
                 ec = beast::http::error::body_limit;
             } else {
@@ -65,12 +70,12 @@ struct bounded_body {
             for (auto it = asio::buffer_sequence_begin(buffers); it != asio::buffer_sequence_end(buffers);
                  ++it) {
                 const asio::const_buffer part(*it);
-                const std::size_t room = (refusal_ ? into_.most_error : into_.most) - into_.text.size();
+                const std::size_t room = (refusal() ? into_.most_error : into_.most) - into_.text.size();
                 const std::size_t fits = std::min(room, part.size());
                 into_.text.append(static_cast<const char*>(part.data()), fits);
                 taken += part.size();
                 if (fits == part.size()) continue;
-                if (!refusal_) ec = beast::http::error::body_limit;
+                if (!refusal()) ec = beast::http::error::body_limit;
                 into_.truncated = true;
             }
             return taken;
@@ -78,8 +83,10 @@ struct bounded_body {
         void finish(error_code& ec) { ec = {}; }
 
     private:
+        bool refusal() const { return status_(head_) >= 300; }
+        const void* head_;
+        unsigned (*status_)(const void*);
         value_type& into_;
-        bool refusal_;
     };
 };
 using parser = beast::http::response_parser<bounded_body>;
@@ -193,6 +200,15 @@ public:
           stream_(std::forward<A>(stream)...),
           dog_(shard.ex, shard.time, socket_of(stream_)) {}
 
+    ~stream_connection() override {
+        // OpenSSL takes a connection that ends without a farewell for an attack and forbids resuming
+        // its session; our answers carry their length, and the farewell is left out on purpose.
+        if constexpr (is_tls) {
+            if (session_)
+                SSL_set_shutdown(stream_.native_handle(), SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN);
+        }
+    }
+
     Stream& stream() noexcept { return stream_; }
     watchdog& dog() noexcept { return dog_; }
     tcp_socket& socket() noexcept { return socket_of(stream_); }
@@ -242,12 +258,13 @@ public:
 
     tls_session session() override {
         if constexpr (is_tls) {
-            if (SSL_SESSION* s = SSL_get1_session(stream_.native_handle())) {
-                const tls_session owned(s, SSL_SESSION_free);
-                if (SSL_SESSION_is_resumable(s) == 1) return owned;
+            SSL_SESSION* const now = SSL_get_session(stream_.native_handle());
+            if (now != nullptr && now != session_.get() && SSL_SESSION_is_resumable(now) == 1) {
+                SSL_SESSION_up_ref(now);
+                session_ = tls_session(now, SSL_SESSION_free);
             }
         }
-        return {};
+        return session_;
     }
 
     error failed(std::string_view what, const error_code& ec) const {
@@ -405,6 +422,7 @@ private:
     Stream stream_;
     beast::flat_buffer received_;
     watchdog dog_;
+    tls_session session_{};
     bool used_ = false;
     bool reusable_ = false;
     bool answered_ = false;

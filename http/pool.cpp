@@ -36,11 +36,10 @@ std::unique_ptr<connection> pool::take(const authority& to) {
 }
 
 void pool::give_back(const authority& to, std::unique_ptr<connection> c) {
-    if (!c->reusable()) return;
+    if (!c->reusable() && !to.tls) return;
     shelf& at = shelves_[to];
-    if (to.tls) {
-        if (auto session = c->session()) at.session = std::move(session);
-    }
+    if (auto session = c->session()) at.session = std::move(session);
+    if (!c->reusable()) return;
     if (at.idle.size() >= how_.idle_connections) at.idle.pop_front();
     at.idle.push_back({std::move(c), shard_.time.now()});
     schedule();
