@@ -1,0 +1,75 @@
+#!/usr/bin/env bash
+# Installs what building and testing needs on a bare Debian 12, from its own package archive.
+#   tests/setup.sh          everything: compilers, libraries, lint tools, the S3 server of the tests
+#   tests/setup.sh build    what examples/quickstart.sh needs
+# Quick when all of it is there. Needs root or sudo only when something is missing.
+set -euo pipefail
+
+build_packages=(
+    clang-19 lld-19 cmake ninja-build ccache
+    libboost1.81-dev libboost-json1.81-dev libboost-url1.81-dev
+    libssl-dev libsimdjson-dev libpugixml-dev libcli11-dev libspdlog-dev
+    ca-certificates
+)
+test_packages=(
+    g++ libclang-rt-19-dev llvm-19 clang-tools-19 clang-tidy-19 clang-format-19
+    libboost-test1.81-dev
+    git python3 openssl procps
+    radosgw ceph-mon ceph-osd
+)
+
+case "${1:-all}" in
+    build) wanted=("${build_packages[@]}") ;;
+    all) wanted=("${build_packages[@]}" "${test_packages[@]}") ;;
+    *) echo "usage: tests/setup.sh [build|all]" >&2; exit 2 ;;
+esac
+
+missing=()
+for package in "${wanted[@]}"; do
+    state=$(dpkg-query -W -f '${Status}' "$package" 2>/dev/null || true)
+    [ "$state" = "install ok installed" ] || missing+=("$package")
+done
+if [ ${#missing[@]} -eq 0 ]; then
+    exit 0
+fi
+
+if ! grep -qs '^VERSION_CODENAME=bookworm' /etc/os-release; then
+    echo "setup: this is not Debian 12 (bookworm), the package names may differ" >&2
+fi
+as_root=()
+if [ "$(id -u)" -ne 0 ]; then
+    if ! command -v sudo >/dev/null; then
+        echo "setup: run as root or install sudo; these packages are missing: ${missing[*]}" >&2
+        exit 1
+    fi
+    as_root=(sudo)
+fi
+
+# No questions, no recommended packages.
+apt() {
+    "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get -o Acquire::Retries=5 -o Acquire::http::Timeout=30 \
+        -o Dpkg::Use-Pty=0 -q "$@"
+}
+retry() {
+    local pause
+    for pause in 2 5 10 20; do
+        "$@" && return 0
+        echo "setup: failed, trying again in $pause s: $*" >&2
+        sleep "$pause"
+    done
+    "$@"
+}
+
+echo "setup: installing ${missing[*]}"
+retry apt update
+unknown=()
+for package in "${missing[@]}"; do
+    candidate=$(apt-cache policy "$package" | sed -n 's/^  Candidate: //p')
+    [ -n "$candidate" ] && [ "$candidate" != "(none)" ] || unknown+=("$package")
+done
+if [ ${#unknown[@]} -gt 0 ]; then
+    echo "setup: apt knows no package ${unknown[*]}." >&2
+    echo "setup: Debian 12 'main' at its latest point release has all of them; check /etc/apt/sources.list" >&2
+    exit 1
+fi
+retry apt install -y --no-install-recommends "${missing[@]}"
