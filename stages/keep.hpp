@@ -1,4 +1,5 @@
 /// The ways a job leaves the delivery path without being delivered. Internal to stages: not installed.
+/// None is interrupted by a cancellation.
 #pragma once
 #include "stages/delivery_job.hpp"
 
