@@ -1,5 +1,6 @@
 #include "stages/delivery_job.hpp"
 
+#include "pipeline/backoff.hpp"
 #include "storage/object_key.hpp"
 
 namespace firehose::stages {
@@ -55,7 +56,10 @@ spool_entry delivery_job::entry() {
     h.to = to();
     if (event_->problem.empty()) h.key = key();
     h.first_failed_at = shared_->shard().time.wall_now();
-    h.next_at = h.first_failed_at;
+    const auto& how = shared_->options();
+    auto pause = full_jitter(how.spool_backoff, how.spool_backoff_cap, 0, shared_->shard().random.uniform());
+    if (why_->retry_after()) pause = std::max(pause, *why_->retry_after());
+    h.next_at = h.first_failed_at + pause;
     h.last_error = describe_failure(*why_);
     return kept;
 }
