@@ -7,6 +7,7 @@
 #include "storage/object_key.hpp"
 
 #include <boost/asio/cancellation_state.hpp>
+#include <boost/intrusive/list.hpp>
 
 #include <deque>
 #include <map>
@@ -14,14 +15,23 @@
 namespace firehose::stages {
 namespace {
 
-/// One running upload stage: a pump that places events, and workers that carry them out.
+/// Local lanes kept although nothing waits in them, so that their destinations' lanes stay warm.
+constexpr std::size_t most_local_lanes = 1024;
+
+/// A store that keeps its promise answers before its deadline; one that does not is given up this much later.
+constexpr std::chrono::milliseconds patience{1'000};
+
+/// One running upload stage: a pump that places events, workers that carry them out, and a watchdog.
+/// All three look at the cancellation themselves instead of being thrown out of what they do: what they
+/// hold must first reach the spool.
 class upload_run {
 public:
     upload_run(delivery& shared, const service_filter& which)
-        : shared_(shared), which_(which), x_(shared.shard()) {}
+        : shared_(shared), which_(which), x_(shared.shard()), watched_changed_(x_.ex) {}
 
     task<> run(receiver<event> in) {
-        return with_scope(x_.ex, [this, in = std::move(in)](task_scope& s) mutable { return pump(in, s); });
+        return with_scope(
+            x_.ex, [this, in = std::move(in)](task_scope& s) mutable { return all(std::move(in), s); });
     }
 
 private:
@@ -32,8 +42,34 @@ private:
         std::size_t workers = 0;
     };
 
+    /// One attempt under way, known to the watchdog. Its scope is there from its start to its end.
+    struct attempt
+        : boost::intrusive::list_base_hook<boost::intrusive::link_mode<boost::intrusive::auto_unlink>> {
+        attempt(lane& l, delivery_job& j, time_source::steady deadline) : to(l), job(j), until(deadline) {}
+        lane& to;
+        delivery_job& job;
+        time_source::steady until;
+        task_scope* scope = nullptr;
+        bool expired = false;
+        std::optional<result<storage::object_info>> answer{};
+    };
+
+    task<> all(receiver<event> in, task_scope& s) {
+        s.spawn(watch());
+        auto work = pump_and_workers(std::move(in));
+        co_await std::move(work);
+        s.cancel();
+    }
+
+    task<> pump_and_workers(receiver<event> in) {
+        return with_scope(x_.ex, [this, in = std::move(in)](task_scope& s) mutable { return pump(in, s); });
+    }
+
     task<> pump(receiver<event>& in, task_scope& s) {
+        co_await asio::this_coro::throw_if_cancelled(false);
         for (;;) {
+            const auto stop = co_await interrupted();
+            if (stop) co_return;
             auto b = co_await in.next();
             if (!b) co_return;
             ack_token whole = b->take_ack();
@@ -52,6 +88,22 @@ private:
         }
     }
 
+    /// True from the moment this coroutine, or another of the stage, was cancelled.
+    task<bool> interrupted() {
+        const auto state = co_await asio::this_coro::cancellation_state;
+        if (state.cancelled() != asio::cancellation_type::none) cancelled_ = true;
+        co_return cancelled_;
+    }
+
+    void set_aside(delivery_job& job, error why) {
+        job.because(std::move(why));
+        spilled_.push_back(std::move(job));
+    }
+
+    error interruption(const storage::destination& to) {
+        return {disposition::retry, storage::describe(to) + ": interrupted before the attempt"};
+    }
+
     /// Finds a job its way: park, spool, or a worker. Waits only when every destination is full.
     task<> place(delivery_job& job, std::uint64_t batch_number, task_scope& s) {
         if (const auto& problem = job.problem(); !problem.empty()) {
@@ -63,23 +115,26 @@ private:
         auto& l = *here.shared;
         l.last_wanted = batch_number;
         if (l.unusable) {
-            job.because(*l.unusable);
-            spilled_.push_back(std::move(job));
+            set_aside(job, *l.unusable);
             co_return;
         }
         if (shared_.refuses(l.to)) {
-            job.because(*l.gate.reason());
-            spilled_.push_back(std::move(job));
+            set_aside(job, *l.gate.reason());
             co_return;
         }
-        while (!shared_.has_room(l, job.bytes())) {
-            if (!job.from_spool() && (l.overflowing || shared_.others_have_room(l))) {
+        auto stop = co_await interrupted();
+        while (!stop && !shared_.has_room(l, job.bytes())) {
+            if (!job.from_spool() && (l.overflowing || shared_.others_run_dry(l))) {
                 l.overflowing = true;
-                job.because(error(disposition::slow_down, overflow_text(l.to)));
-                spilled_.push_back(std::move(job));
+                set_aside(job, error(disposition::slow_down, overflow_text(l.to)));
                 co_return;
             }
-            co_await shared_.room_changed().async_wait(use_task);
+            const auto woken = co_await wait_on(shared_.room_changed());
+            stop = !woken;
+        }
+        if (stop) {
+            set_aside(job, interruption(l.to));
+            co_return;
         }
         l.queued_bytes += job.bytes();
         here.waiting.push_back(std::move(job));
@@ -96,6 +151,8 @@ private:
     local_lane& local(const storage::destination& to) {
         const auto known = lanes_.find(to);
         if (known != lanes_.end()) return known->second;
+        if (lanes_.size() >= most_local_lanes)
+            std::erase_if(lanes_, [](const auto& l) { return l.second.workers == 0; });
         return lanes_.emplace(to, local_lane{shared_.lane_of(to)}).first->second;
     }
 
@@ -111,11 +168,17 @@ private:
         }
     }
 
-    /// A worker lives as long as its lane has something waiting. `here` lives in lanes_, which
-    /// outlives the scope's children.
+    /// A worker lives as long as its lane has something waiting. `here` lives in lanes_ as long as it
+    /// has workers.
     task<> work(local_lane& here) {
+        co_await asio::this_coro::throw_if_cancelled(false);
         while (!here.waiting.empty()) {
-            const permit running = co_await here.shared->permits.acquire();
+            const permit running = co_await permission(*here.shared);
+            const auto stop = co_await interrupted();
+            if (stop) {
+                co_await keep_waiting(here);
+                break;
+            }
             if (here.waiting.empty()) break;  // another worker was faster
             delivery_job job = std::move(here.waiting.front());
             here.waiting.pop_front();
@@ -123,6 +186,30 @@ private:
             co_await deliver(*here.shared, job);
         }
         --here.workers;
+    }
+
+    /// An empty permit when cancelled.
+    task<permit> permission(lane& l) {
+        try {
+            auto running = co_await l.permits.acquire();
+            co_return running;
+        } catch (const boost::system::system_error& e) {
+            if (e.code() != asio::error::operation_aborted) throw;
+        }
+        cancelled_ = true;
+        co_return permit();
+    }
+
+    /// Spools what waits in a lane, in one write.
+    task<> keep_waiting(local_lane& here) {
+        std::vector<delivery_job> jobs;
+        for (auto& job : here.waiting) {
+            release_room(*here.shared, job.bytes());
+            job.because(interruption(here.shared->to));
+            jobs.push_back(std::move(job));
+        }
+        here.waiting.clear();
+        co_await spool_jobs(shared_, jobs);
     }
 
     void release_room(lane& l, std::size_t bytes) {
@@ -135,14 +222,13 @@ private:
     task<> deliver(lane& l, delivery_job& job) {
         const unsigned most = job.from_spool() ? 1 : shared_.options().attempts;
         bool tried = false;
-        for (unsigned attempt = 1; !cancelled_; ++attempt) {
+        for (unsigned attempt = 1;; ++attempt) {
             const auto admitted = co_await admit(l, job);
             if (admitted != breaker::admission::go) break;
             auto put = co_await put_once(l, job);
             if (!put) {
                 l.gate.abandoned();
                 l.gate_changed.wake_all();
-                cancelled_ = true;
                 break;
             }
             tried = true;
@@ -153,16 +239,17 @@ private:
                 co_return;
             }
             note_failure(l, job, put->error());
-            const auto what = put->error().what();
-            if (what == disposition::park || what == disposition::stop || attempt >= most) break;
+            if (attempt >= most || !worth_another_try(put->error())) break;
             const auto rested = co_await rest(attempt, put->error());
-            if (!rested) cancelled_ = true;
-        }
-        if (cancelled_) {
-            // What was promised must still reach the disk: from here on nothing interrupts us.
-            co_await asio::this_coro::reset_cancellation_state(asio::disable_cancellation());
+            if (!rested) break;
         }
         co_await keep(l, job, tried);
+    }
+
+    /// A store that asks for a long pause gets it in the spool, where nobody waits behind it.
+    bool worth_another_try(const error& why) const {
+        if (why.what() == disposition::park || why.what() == disposition::stop) return false;
+        return why.retry_after().value_or(std::chrono::milliseconds(0)) <= shared_.options().backoff_cap;
     }
 
     void note_failure(lane& l, delivery_job& job, const error& why) {
@@ -177,11 +264,13 @@ private:
 
     /// Live events do not wait for a probe; records of a spool have nothing better to do.
     task<breaker::admission> admit(lane& l, delivery_job& job) {
+        auto stop = co_await interrupted();
+        if (stop) co_return breaker::admission::refuse;
         auto answer = l.gate.admit(x_.time.now());
-        while (answer == breaker::admission::wait && job.from_spool() && !cancelled_) {
-            const auto woken = co_await wait_for_gate(l);
-            if (!woken) cancelled_ = true;
-            if (!cancelled_) answer = l.gate.admit(x_.time.now());
+        while (answer == breaker::admission::wait && job.from_spool()) {
+            const auto woken = co_await wait_on(l.gate_changed);
+            if (!woken) co_return breaker::admission::refuse;
+            answer = l.gate.admit(x_.time.now());
         }
         if (answer != breaker::admission::go && !job.has_reason() && l.gate.reason())
             job.because(*l.gate.reason());
@@ -189,32 +278,73 @@ private:
     }
 
     /// False when cancelled.
-    task<bool> wait_for_gate(lane& l) {
+    task<bool> wait_on(wait_queue& changed) {
+        auto stop = co_await interrupted();
+        if (stop) co_return false;
         try {
-            co_await l.gate_changed.async_wait(use_task);
-            co_return true;
+            co_await changed.async_wait(use_task);
         } catch (const boost::system::system_error& e) {
             if (e.code() != asio::error::operation_aborted) throw;
+            cancelled_ = true;
         }
-        co_return false;
+        stop = co_await interrupted();
+        co_return !stop;
     }
 
     /// Nothing when cancelled: the outcome at the store is unknown, the key makes a repeat safe.
     task<std::optional<result<storage::object_info>>> put_once(lane& l, delivery_job& job) {
-        const storage::payload body{job.body()};
+        attempt one(l, job, x_.time.now() + shared_.options().timeout);
+        watched_.push_back(one);
+        watched_changed_.wake_all();
+        auto whole = bounded(one);
+        co_await std::move(whole);
+        if (!one.answer && one.expired)
+            one.answer = error(disposition::retry, storage::describe(l.to) + ": no answer within " +
+                                                       std::to_string(shared_.options().timeout.count()) +
+                                                       " ms; the request was given up");
+        if (!one.answer) cancelled_ = true;
+        co_return std::move(one.answer);
+    }
+
+    /// In a scope of its own, so that the watchdog can end this attempt and no other.
+    task<> bounded(attempt& one) {
+        return with_scope(x_.ex, [this, &one](task_scope& s) {
+            one.scope = &s;
+            return put_into(one);
+        });
+    }
+
+    task<> put_into(attempt& one) {
+        const storage::payload body{one.job.body()};
         const storage::put_options how;
-        const auto until = x_.time.now() + shared_.options().timeout;
         try {
-            auto put = co_await l.store->put(job.key(), body, how, until);
-            co_return put;
+            auto put = co_await one.to.store->put(one.job.key(), body, how, one.until);
+            one.answer = std::move(put);
         } catch (const boost::system::system_error& e) {
             if (e.code() != asio::error::operation_aborted) throw;
         }
-        co_return std::nullopt;
+    }
+
+    /// Ends the attempts of stores that do not keep their deadline: they would hold the event, a permit and
+    /// the end of the pipeline for ever. All attempts have the same timeout: the first is the oldest.
+    task<> watch() {
+        for (;;) {
+            while (watched_.empty()) co_await watched_changed_.async_wait(use_task);
+            const auto due = watched_.front().until + patience;
+            co_await x_.time.sleep_until(due);
+            while (!watched_.empty() && watched_.front().until + patience <= x_.time.now()) {
+                auto& one = watched_.front();
+                watched_.pop_front();
+                one.expired = true;
+                one.scope->cancel();
+            }
+        }
     }
 
     /// Full jitter, the store's Retry-After as a floor. False when cancelled.
     task<bool> rest(unsigned attempt, const error& why) {
+        const auto stop = co_await interrupted();
+        if (stop) co_return false;
         const auto& how = shared_.options();
         const auto wake =
             x_.time.now() + jittered(how.backoff, how.backoff_cap, attempt - 1, why.retry_after());
@@ -224,6 +354,7 @@ private:
         } catch (const boost::system::system_error& e) {
             if (e.code() != asio::error::operation_aborted) throw;
         }
+        cancelled_ = true;
         co_return false;
     }
 
@@ -245,9 +376,7 @@ private:
 
     /// The failing path: park, spool, or leave in the spool.
     task<> keep(lane& l, delivery_job& job, bool tried) {
-        if (!job.has_reason())
-            job.because(
-                error(disposition::retry, storage::describe(l.to) + ": interrupted before the attempt"));
+        if (!job.has_reason()) job.because(interruption(l.to));
         std::vector<delivery_job> one;
         const auto attempts = job.attempts() + (tried ? 1U : 0U);
         const auto limit = shared_.options().park_after_attempts;
@@ -277,6 +406,8 @@ private:
     const service_filter& which_;
     context& x_;
     std::map<storage::destination, local_lane> lanes_;  // nodes stay where they are: workers hold references
+    boost::intrusive::list<attempt, boost::intrusive::constant_time_size<false>> watched_;
+    wait_queue watched_changed_;
     std::vector<delivery_job> spilled_;
     std::vector<delivery_job> parked_;
     bool cancelled_ = false;
