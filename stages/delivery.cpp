@@ -93,12 +93,13 @@ bool delivery::has_room(const lane& l, std::size_t bytes) const {
     return l.queued_bytes == 0 || l.queued_bytes + bytes <= how_.queue_bytes;
 }
 
-bool delivery::others_have_room(const lane& full) const {
+bool delivery::others_run_dry(const lane& full) const {
     return std::ranges::any_of(lanes_, [&](const auto& named) {
         const auto& other = *named.second;
         const bool asked_for = other.last_wanted + recent_batches >= batches_;
         const bool takes = other.gate.current() != breaker::state::open && !other.unusable;
-        return &other != &full && asked_for && takes && has_room(other, how_.queue_bytes / 16);
+        const bool nearly_idle = other.queued_bytes <= how_.queue_bytes / 4;
+        return &other != &full && asked_for && takes && nearly_idle;
     });
 }
 

@@ -73,9 +73,10 @@ public:
     /// Lets one probe through to every destination whose breaker is open.
     void probe_all();
 
-    /// True when another destination that current batches ask for could take more right now: then a
-    /// full one must not hold up the batch, and its events go to the spool.
-    bool others_have_room(const lane& full) const;
+    /// True when another destination that current batches ask for has little left to do: then a full one
+    /// must not hold up the batch, and its events go to the spool. A destination that is only somewhat
+    /// slower than the others makes them wait, but never idle.
+    bool others_run_dry(const lane& full) const;
     bool has_room(const lane& l, std::size_t bytes) const;
     /// Counts a batch; the number tells which destinations current batches ask for.
     std::uint64_t next_batch() noexcept { return ++batches_; }

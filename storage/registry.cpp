@@ -23,7 +23,9 @@ std::vector<std::string> registry::types() const {
 registry default_registry() {
     registry kinds;
     kinds.add("directory", directory_kind());
-    kinds.add("s3", s3_kind());
+    s3_options once;
+    once.retries.attempts = 1;  // delivery retries, and knows about breaker and spool; two layers would multiply
+    kinds.add("s3", s3_kind(once));
     return kinds;
 }
 
