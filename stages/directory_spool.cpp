@@ -122,7 +122,7 @@ task<result<>> directory_spool::ensure_open(queue& q, spool_journal& log) {
     const permit mine = co_await opening_.acquire();
     if (log.is_open()) co_return result<>();
     auto describe = [this, &q]() -> result<> {
-        auto ready = storage::make_directories(fs_, q.directory);
+        auto ready = storage::make_directories(fs_, root_, q.directory.lexically_relative(root_));
         if (ready.has_error()) return ready;
         const std::string text = spool_record::describe_json(q.to);
         // Only for people: the records say the same, so no failure of this matters.

@@ -178,19 +178,27 @@ result<std::size_t> read_fully(file& from, std::span<std::byte> into, std::uint6
     return done;
 }
 
-result<> make_directories(file_system& fs, const std::filesystem::path& path) {
-    auto made = fs.make_directory(path);
-    if (made.has_error() && is_errno(made.error(), ENOENT) && path.has_parent_path() &&
-        path.parent_path() != path) {
-        auto above = make_directories(fs, path.parent_path());
-        if (above.has_error()) return above;
-        made = fs.make_directory(path);
+result<> make_directories(file_system& fs, const std::filesystem::path& above,
+                          const std::filesystem::path& below) {
+    std::filesystem::path parent = above;
+    for (const auto& part : below) {
+        if (part.empty()) continue;  // a trailing slash
+        const auto path = parent / part;
+        auto made = uninterrupted([&] { return fs.make_directory(path); });
+        const bool was_there = made.has_error() && is_errno(made.error(), EEXIST);
+        if (made.has_error() && !was_there) return made;
+        // Also when it was there: an attempt before this one may have ended between making and syncing it.
+        auto synced = fs.sync_directory(parent);
+        const bool not_ours = synced.has_error() && was_there && is_errno(synced.error(), EACCES);
+        if (synced.has_error() && !not_ours) return synced;
+        parent = path;
     }
-    if (made.has_error() && !is_errno(made.error(), EEXIST)) return made;
-    // Also when it was there: a crash may have come between making and syncing it.
-    auto synced = fs.sync_directory(path.has_parent_path() ? path.parent_path() : std::filesystem::path("."));
-    if (synced.has_error() && made.has_error() && is_errno(synced.error(), EACCES)) return {};
-    return synced;
+    return {};
+}
+
+result<> make_directories(file_system& fs, const std::filesystem::path& path) {
+    const std::filesystem::path above = path.has_root_path() ? path.root_path() : std::filesystem::path(".");
+    return make_directories(fs, above, path.relative_path());
 }
 
 result<> replace_file(file_system& fs, const std::filesystem::path& path, bytes_view content) {

@@ -94,8 +94,11 @@ result<> write_fully(file& to, std::span<const bytes_view> parts, std::uint64_t 
 /// Fills `into`; fewer bytes only at the end of the file.
 result<std::size_t> read_fully(file& from, std::span<std::byte> into, std::uint64_t offset);
 
-/// Makes the directory and those above it that are missing, each synced in its parent. One that is there
-/// already is fine.
+/// Makes the directories `below` inside `above`, each synced in its parent. Those that are there already are
+/// fine, and are synced too.
+result<> make_directories(file_system& fs, const std::filesystem::path& above,
+                          const std::filesystem::path& below);
+/// The same for a whole path, from the root or the current directory on.
 result<> make_directories(file_system& fs, const std::filesystem::path& path);
 
 /// A new file or a new content for it, atomically and durably: temporary name, sync, rename, sync.

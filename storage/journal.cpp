@@ -65,7 +65,8 @@ task<result<std::unique_ptr<journal>>> journal::open(context& x, file_system& fs
     recovery_options how;
     how.max_payload = options.max_payload;
     auto work = [&]() -> result<recovery> {
-        auto ready = make_directories(fs, made->directory_);
+        const auto& where = made->directory_;
+        auto ready = make_directories(fs, where.parent_path(), where.filename());
         if (ready.has_error()) return ready.error();
         return recover_journal(fs, made->directory_, how, visit);
     };

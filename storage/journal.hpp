@@ -53,7 +53,8 @@ struct journal_options {
 /// The records that were reported failed may still be found after a restart, never the other way round.
 class journal {
 public:
-    /// Recovers what is in `directory` (made if missing) and visits every intact record on the blocking pool.
+    /// Recovers what is in `directory` (made if missing; its parent must be there) and visits every intact
+    /// record on the blocking pool.
     static task<result<std::unique_ptr<journal>>> open(context& x, file_system& fs,
                                                        std::filesystem::path directory,
                                                        journal_options options, record_visitor visit);

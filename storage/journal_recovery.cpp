@@ -165,7 +165,7 @@ private:
 
     result<> prepare_quarantine() {
         if (quarantine_ready_) return {};
-        auto made = make_directories(fs_, quarantine_);
+        auto made = make_directories(fs_, directory_, "quarantine");
         quarantine_ready_ = made.has_value();
         return made;
     }
