@@ -280,4 +280,24 @@ BOOST_AUTO_TEST_CASE(looking_changes_nothing) {
     BOOST_TEST((before == after));
 }
 
+BOOST_AUTO_TEST_CASE(many_files) {
+    faults::memory_files many;
+    BOOST_REQUIRE(make_directories(many, directory).has_value());
+    for (std::uint32_t i = 1; i <= 5000; ++i) {
+        const journal_format::segment_name name{i * 10, i};
+        std::string bytes(journal_format::segment_header_size + journal_format::record_header_size + 1, 'm');
+        auto* const at = reinterpret_cast<std::byte*>(bytes.data());
+        journal_format::encode_segment_header(
+            name, 0, std::span<std::byte, journal_format::segment_header_size>(at, 40));
+        journal_format::record_header h;
+        h.length = h.count = 1;
+        h.first = name.first;
+        journal_format::seal_record(i, h, std::span(at + journal_format::segment_header_size, 33));
+        many.set_content(std::filesystem::path(directory) / journal_format::to_file_name(name), bytes);
+    }
+    auto j = open(many);
+    BOOST_TEST(recovered.size() == 5000u);
+    BOOST_TEST(j->next_sequence() == 50'001u);
+}
+
 BOOST_AUTO_TEST_SUITE_END()
