@@ -131,7 +131,8 @@ struct stuck_sink {
     using input_type = int;
     task<> run(receiver<int> in, context& x) {
         const receiver<int> kept = std::move(in);
-        co_await x.time.sleep_until(time_source::steady::max());
+        channel<int> never(x.ex, 1);
+        co_await never.receive();
     }
 };
 
