@@ -1,5 +1,6 @@
 #include "stages/normalize_config.hpp"
 
+#include "stages/nearest_name.hpp"
 #include "storage/object_key.hpp"
 
 #include <boost/json/parse.hpp>
@@ -128,9 +129,7 @@ void check_members(const json::object& object, const std::array<std::string_view
     for (const auto& [key, value] : object) {
         const std::string_view name(key.data(), key.size());
         if (std::find(known.begin(), known.end(), name) != known.end()) continue;
-        std::string text = "nobody reads this member; known are";
-        for (const auto& k : known) text.append(" ").append(k);
-        faults.push_back({member_of(where, name), std::move(text)});
+        faults.push_back({member_of(where, name), unknown_key_message(name, known)});
     }
 }
 

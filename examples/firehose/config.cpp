@@ -105,7 +105,8 @@ void apply_override(json::value& document, const std::string& pointer, const std
 
 class loader {
 public:
-    loader(loaded& out, const storage::registry& stores) : out_(out), stores_(stores) {}
+    loader(loaded& out, const storage::registry& stores, secrets how)
+        : out_(out), stores_(stores), secrets_(how) {}
 
     void load(const json::object& document) {
         const object_reader top(document, "", out_.faults);
@@ -146,11 +147,11 @@ private:
         c.id = id;
         from.read("username", c.username);
         from.read("access_key_id", c.username);
-        from.read_secret("password", base, c.password, out_.warnings);
-        from.read_secret("secret_access_key", base, c.password, out_.warnings);
-        from.read_secret("session_token", base, c.session_token, out_.warnings);
-        from.read_secret("token", base, c.token, out_.warnings);
-        from.read_secret("connection_string", base, c.token, out_.warnings);
+        from.read_secret("password", base, secrets_, c.password, out_.warnings);
+        from.read_secret("secret_access_key", base, secrets_, c.password, out_.warnings);
+        from.read_secret("session_token", base, secrets_, c.session_token, out_.warnings);
+        from.read_secret("token", base, secrets_, c.token, out_.warnings);
+        from.read_secret("connection_string", base, secrets_, c.token, out_.warnings);
         from.read("endpoint", c.endpoint);
         from.read("region", c.region);
         from.read("ca_file", c.ca_file);
@@ -273,12 +274,13 @@ private:
 
     loaded& out_;
     const storage::registry& stores_;
+    secrets secrets_;
 };
 
 }  // namespace
 
 loaded load_configuration(const std::filesystem::path& file, const override_list& overrides,
-                          const storage::registry& stores) {
+                          const storage::registry& stores, secrets how) {
     loaded out;
     std::error_code ignored;
     out.what.base_directory = std::filesystem::absolute(file, ignored).parent_path();
@@ -292,7 +294,7 @@ loaded load_configuration(const std::filesystem::path& file, const override_list
     if (!document) return out;
     for (const auto& [pointer, value] : overrides) apply_override(*document, pointer, value, out.faults);
     if (document->is_object())
-        loader(out, stores).load(document->get_object());
+        loader(out, stores, how).load(document->get_object());
     else
         out.faults.push_back({"", "must be a JSON object"});
     return out;

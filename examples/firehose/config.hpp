@@ -8,6 +8,7 @@
 #include "storage/registry.hpp"
 
 #include <cstddef>
+#include <cstdint>
 #include <filesystem>
 #include <string>
 #include <utility>
@@ -43,9 +44,12 @@ struct loaded {
 /// One `--set /pointer=value`; the value is JSON, or else a string.
 using override_list = std::vector<std::pair<std::string, std::string>>;
 
+/// Whether env and file secrets are looked up; who only looks at the spool needs none.
+enum class secrets : std::uint8_t { read, not_needed };
+
 /// Reads, overrides and checks. `stores` decides which types exist and what their buckets look like.
 loaded load_configuration(const std::filesystem::path& file, const override_list& overrides,
-                          const storage::registry& stores);
+                          const storage::registry& stores, secrets how = secrets::read);
 
 /// "file: /pointer: message", one line each.
 std::string to_text(const std::filesystem::path& file, const fault& f);

@@ -1,28 +1,15 @@
 #include "examples/firehose/config_reader.hpp"
 
+#include "stages/nearest_name.hpp"
+
 #include <algorithm>
 #include <cstdlib>
 #include <fstream>
 #include <iterator>
-#include <numeric>
 
 namespace firehose::app {
 namespace json = boost::json;
 namespace {
-
-std::size_t edit_distance(std::string_view a, std::string_view b) {
-    std::vector<std::size_t> row(b.size() + 1);
-    std::iota(row.begin(), row.end(), std::size_t{0});
-    for (std::size_t i = 1; i <= a.size(); ++i) {
-        auto diagonal = std::exchange(row[0], i);
-        for (std::size_t j = 1; j <= b.size(); ++j) {
-            const auto substituted = diagonal + (a[i - 1] == b[j - 1] ? 0U : 1U);
-            diagonal = row[j];
-            row[j] = std::min({substituted, row[j] + 1, row[j - 1] + 1});
-        }
-    }
-    return row.back();
-}
 
 std::string escape_pointer(std::string_view name) {
     std::string out;
@@ -41,31 +28,11 @@ bool is_pointer(std::string_view text) { return text.empty() || text.front() == 
 
 }  // namespace
 
-std::string_view nearest(std::string_view word, std::initializer_list<std::string_view> known) {
-    std::string_view best;
-    std::size_t least = std::max<std::size_t>(2, word.size() / 2) + 1;
-    for (const auto candidate : known) {
-        const auto d = edit_distance(word, candidate);
-        if (d < least) {
-            least = d;
-            best = candidate;
-        }
-    }
-    return best;
-}
-
 void object_reader::only(std::initializer_list<std::string_view> known) const {
     for (const auto& [key, value] : *object_) {
         const std::string_view name(key.data(), key.size());
         if (std::find(known.begin(), known.end(), name) != known.end()) continue;
-        std::string message = "unknown key";
-        if (const auto guess = nearest(name, known); !guess.empty()) {
-            message.append("; did you mean \"").append(guess).append("\"?");
-        } else {
-            message.append("; known are");
-            for (const auto k : known) message.append(" ").append(k);
-        }
-        fail(name, std::move(message));
+        fail(name, stages::unknown_key_message(name, known));
     }
 }
 
@@ -118,7 +85,7 @@ void object_reader::read(std::string_view name, std::chrono::milliseconds& out) 
     if (const auto n = number(name, 1, a_day)) out = std::chrono::milliseconds(static_cast<std::int64_t>(*n));
 }
 
-void object_reader::read_secret(std::string_view name, const std::filesystem::path& base,
+void object_reader::read_secret(std::string_view name, const std::filesystem::path& base, secrets how,
                                 storage::secret& out, std::vector<fault>& warnings) const {
     const auto* value = find(name);
     if (!value) return;
@@ -136,6 +103,10 @@ void object_reader::read_secret(std::string_view name, const std::filesystem::pa
     from.read("env", variable);
     from.read("file", path);
     if (variable.empty() == path.empty()) return fail(name, "must name one of env and file");
+    if (how == secrets::not_needed) {
+        out = storage::secret("not read");
+        return;
+    }
     if (!variable.empty()) {
         const auto* text = std::getenv(variable.c_str());
         if (!text || !*text) return from.fail("env", "the environment variable " + variable + " is not set");

@@ -33,8 +33,8 @@ public:
     void read(std::string_view name, std::chrono::milliseconds& out) const;
     /// A string, {"env": NAME} or {"file": PATH}; the file's last newline is left out. Faults never
     /// quote the value.
-    void read_secret(std::string_view name, const std::filesystem::path& base, storage::secret& out,
-                     std::vector<fault>& warnings) const;
+    void read_secret(std::string_view name, const std::filesystem::path& base, secrets how,
+                     storage::secret& out, std::vector<fault>& warnings) const;
     /// A JSON Pointer, a list of them, or null for none.
     void read_pointers(std::string_view name, std::vector<std::string>& out) const;
 
@@ -49,8 +49,5 @@ private:
     std::string pointer_;
     std::vector<fault>* faults_;
 };
-
-/// The known word nearest to `word`, when it is near enough to be meant; else empty.
-std::string_view nearest(std::string_view word, std::initializer_list<std::string_view> known);
 
 }  // namespace firehose::app

@@ -55,7 +55,7 @@ void print_table(const std::vector<stages::backlog>& rows) {
 
 int spool_ls_verb(const spool_ls_arguments& args) {
     const auto stores = storage::default_registry();
-    const auto configured = load_configuration(args.config, args.overrides, stores);
+    const auto configured = load_configuration(args.config, args.overrides, stores, secrets::not_needed);
     if (!print_faults(args.config, configured)) return exit_code::usage;
     storage::system_files files;
     const auto rows = stages::inspect(files, configured.what.data_dir);
