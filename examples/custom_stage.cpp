@@ -63,6 +63,6 @@ task<> newest_only(context& x) {
 
 int main() {
     const auto report = run(newest_only);
-    std::cerr << report.what;
+    if (!report.what.empty()) std::cerr << report.what << "\n";
     return report.how == ending::finished ? 0 : 1;
 }

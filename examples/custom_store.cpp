@@ -130,6 +130,6 @@ task<> check_then_deliver(context& x) {
 
 int main() {
     const auto report = run(check_then_deliver);
-    std::cerr << report.what;
+    if (!report.what.empty()) std::cerr << report.what << "\n";
     return report.how == ending::finished ? 0 : 1;
 }

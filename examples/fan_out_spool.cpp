@@ -48,6 +48,6 @@ task<> deliver(context& x) {
 
 int main() {
     const auto report = run(deliver);
-    std::cerr << report.what;
+    if (!report.what.empty()) std::cerr << report.what << "\n";
     return report.how == ending::finished ? 0 : 1;
 }

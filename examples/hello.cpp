@@ -19,6 +19,6 @@ task<> lines_to_files(context& x) {
 
 int main() {
     const auto report = run(lines_to_files);
-    std::cerr << report.what;
+    if (!report.what.empty()) std::cerr << report.what << "\n";
     return report.how == ending::finished ? 0 : 1;
 }
