@@ -164,7 +164,9 @@ ingest_lines::ingest_lines(std::string path, options how) : path_(std::move(path
 
 task<> ingest_lines::run(sender<raw_event> out, context& x) {
     const bool from_stdin = path_ == "-";
-    descriptor input(from_stdin ? STDIN_FILENO : ::open(path_.c_str(), O_RDONLY | O_CLOEXEC));
+    // Opening a named pipe would wait for its writer here, on the shard; reading waits for it elsewhere.
+    constexpr int how = O_RDONLY | O_CLOEXEC | O_NONBLOCK;
+    descriptor input(from_stdin ? STDIN_FILENO : ::open(path_.c_str(), how));
     if (input.get() < 0) {
         report_->failure = "open(" + path_ + "): " + std::strerror(errno);
         co_return;
