@@ -35,7 +35,11 @@ void breaker::failed(const error& why, time_source::steady now) {
     if (state_ == state::half_open || hopeless || failures_ >= how_.failures) open(why, now);
 }
 
-void breaker::abandoned() { probing_ = false; }
+void breaker::abandoned() {
+    probing_ = false;
+    // Half-open means that a probe is under way, and others wait for it; the next one is due already.
+    if (state_ == state::half_open) state_ = state::open;
+}
 
 void breaker::probe_now() noexcept { probe_at_ = time_source::steady::min(); }
 
