@@ -10,6 +10,7 @@
 #include <boost/intrusive/list.hpp>
 
 #include <deque>
+#include <exception>
 #include <map>
 
 namespace firehose::stages {
@@ -55,10 +56,21 @@ private:
     };
 
     task<> all(receiver<event> in, task_scope& s) {
+        co_await asio::this_coro::throw_if_cancelled(false);
         s.spawn(watch());
-        auto work = pump_and_workers(std::move(in));
-        co_await std::move(work);
+        std::exception_ptr failure;
+        try {
+            auto work = pump_and_workers(std::move(in));
+            co_await std::move(work);
+        } catch (...) {
+            failure = std::current_exception();
+        }
+        // A scope that is being cancelled starts no more workers: what was placed for them is still here.
+        for (auto& [to, here] : lanes_) {
+            if (!here.waiting.empty()) co_await keep_waiting(here);
+        }
         s.cancel();
+        if (failure) std::rethrow_exception(failure);
     }
 
     task<> pump_and_workers(receiver<event> in) {

@@ -353,6 +353,34 @@ BOOST_AUTO_TEST_CASE(a_cancellation_leaves_the_records_where_they_are) {
     for (const auto& record : rig.spool.memory.records()) BOOST_TEST(record.header.attempts == 0);
 }
 
+BOOST_AUTO_TEST_CASE(after_a_cancelled_probe_the_next_pass_probes_again) {
+    delivery_rig rig;
+    fill(rig, 10, {"aws"});
+    rig.shared->lane_of(delivery_rig::to("aws"))
+        ->gate.failed(broken(disposition::stop), rig.shard.time.now());
+    rig.shared->probe_all();
+    rig.hang("aws");
+    unspool::options how;
+    how.once = true;
+    how.batch_bytes = 40;  // so that some records are not in hand
+    how.max_in_flight = 1;
+    resend pass(rig, how);
+    auto running = rig.shard.start(pass.all.run(rig.x));
+    rig.shard.settle();
+    running.cancel();
+    rig.shard.settle();
+    BOOST_TEST(running.done());
+    const auto in_hand = rig.spool.memory.leased();
+    BOOST_TEST(in_hand < 10);
+    rig.bucket("aws").pause = {};
+    rig.shard.advance(1ms);
+    resend again(rig, how);
+    rig.shard.run(again.all.run(rig.x));
+    rig.check_settled();
+    BOOST_TEST(rig.row("aws").delivered == 10 - in_hand);
+    BOOST_TEST(rig.spool.memory.records().size() == in_hand);
+}
+
 BOOST_AUTO_TEST_CASE(a_spool_that_cannot_be_read_ends_a_pass_and_is_said) {
     // Through a backend that refuses to lease.
     struct unreadable final : stages::spool_backend {
