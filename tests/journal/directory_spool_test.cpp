@@ -216,6 +216,36 @@ BOOST_AUTO_TEST_CASE(takes_and_scans_many_records_quickly) {
     BOOST_TEST(spool->contents().front().records == 20'000u);
 }
 
+// The commit that carries both ends before either knows; the file must not go with the delivered record.
+BOOST_AUTO_TEST_CASE(a_record_appended_in_the_moment_of_the_last_delivery_stays) {
+    auto spool = open(disk);
+    settlement what = delivered();
+    const std::vector<spool_entry> next(1, entry("b", "next"));
+    auto settling = [&](lease_id lease) -> task<> {
+        auto done = co_await spool->settle(lease, what);
+        if (done.has_error()) throw std::runtime_error(done.error().context());
+    };
+    auto appending = [&]() -> task<> {
+        auto done = co_await spool->append(next);
+        if (done.has_error()) throw std::runtime_error(done.error().context());
+    };
+    const std::vector<spool_entry> first(1, entry("b", "first"));
+    for (int order = 0; order < 2; ++order) {
+        BOOST_REQUIRE(run(spool->append(first)).has_value());
+        lease_query all;
+        auto got = *run(spool->lease(all));
+        BOOST_REQUIRE(got.size() == 1u);
+        auto a = order == 0 ? start(settling(got.front().lease)) : start(appending());
+        auto b = order == 0 ? start(appending()) : start(settling(got.front().lease));
+        finish(a);
+        finish(b);
+        spool.reset();
+        spool = open(disk);
+        const std::map<std::string, int> expected{{"next", 1}};
+        BOOST_TEST((deliver_all(*spool) == expected));
+    }
+}
+
 BOOST_AUTO_TEST_CASE(a_cancelled_lease_leaves_its_records_to_the_next) {
     auto spool = open(disk);
     const std::vector<spool_entry> all{entry("b", "one"), entry("b", "two")};
