@@ -20,6 +20,8 @@
 #include <openssl/ssl.h>
 
 #include <algorithm>
+#include <cerrno>
+#include <exception>
 #include <optional>
 
 #include <sys/socket.h>
@@ -231,8 +233,15 @@ public:
         outgoing out(shard_.ex);
         dog_.watch("sending the request", how_.wait.progress);
         start_writing(out, *head, req);
-        auto answer = co_await read_answer(out, req.method == "HEAD");
-        if (!out.done || !answer.has_value()) close();
+        const bool head_only = req.method == "HEAD";
+        result<response> answer;
+        std::exception_ptr broken;
+        try {
+            answer = co_await read_answer(out, head_only);
+        } catch (...) {
+            broken = std::current_exception();
+        }
+        if (!out.done || !answer.has_value() || broken) close();
         while (!out.done) {
             error_code ignored;
             auto quietly = asio::redirect_error(use_task, ignored);
@@ -240,6 +249,7 @@ public:
         }
         dog_.rest();
         co_await asio::this_coro::throw_if_cancelled(saved);
+        if (broken) std::rethrow_exception(broken);
         const auto cancelled = co_await asio::this_coro::cancellation_state;
         if (!answer.has_value() && cancelled.cancelled() != asio::cancellation_type::none)
             throw boost::system::system_error(asio::error::operation_aborted);

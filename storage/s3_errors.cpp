@@ -104,6 +104,8 @@ s3_verdict judge_s3(int status, std::string_view code) noexcept {
 
 s3_error_body read_s3_error(std::string_view body) {
     s3_error_body out;
+    // Most answers are no errors, and some of those are long listings.
+    if (body.substr(0, 4096).find("<Error") == std::string_view::npos) return out;
     pugi::xml_document document;
     // What was parsed before a fault stays in the tree, so a body cut at our limit still names its code.
     document.load_buffer(body.data(), body.size(), pugi::parse_default, pugi::encoding_utf8);
