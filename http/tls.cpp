@@ -37,14 +37,20 @@ result<ssl::context*> tls_contexts::get(const std::string& ca_file) {
     return &made_.emplace(ca_file, std::move(made)).first->second;
 }
 
+namespace {
+/// What the macro SSL_set_tlsext_host_name does, without its C cast.
+bool set_asked_name(SSL* connection, std::string name) {
+    return SSL_ctrl(connection, SSL_CTRL_SET_TLSEXT_HOSTNAME, TLSEXT_NAMETYPE_host_name, name.data()) == 1;
+}
+}  // namespace
+
 error_code expect_host(SSL* connection, const std::string& host) {
     error_code not_numeric;
     boost::asio::ip::make_address(host, not_numeric);
     bool ok = false;
     if (not_numeric) {
         X509_VERIFY_PARAM_set_hostflags(SSL_get0_param(connection), X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
-        ok = SSL_set_tlsext_host_name(connection, host.c_str()) == 1 &&
-             SSL_set1_host(connection, host.c_str()) == 1;
+        ok = set_asked_name(connection, host) && SSL_set1_host(connection, host.c_str()) == 1;
     } else {  // SNI must not carry an address (RFC 6066)
         ok = X509_VERIFY_PARAM_set1_ip_asc(SSL_get0_param(connection), host.c_str()) == 1;
     }
