@@ -1,13 +1,13 @@
 #include "examples/firehose/config.hpp"
 
 #include "examples/firehose/config_reader.hpp"
+#include "stages/workbench.hpp"
 
 #include <boost/json/parser.hpp>
 
 #include <algorithm>
+#include <array>
 #include <cstdlib>
-#include <fstream>
-#include <iterator>
 #include <optional>
 
 namespace firehose::app {
@@ -75,25 +75,44 @@ json::value* make_place(json::value& document, std::string_view pointer) {
     return here;
 }
 
-bool names_a_secret(std::string_view pointer) {
-    for (const std::string_view name :
-         {"/password", "/token", "/session_token", "/secret_access_key", "/connection_string"})
-        if (pointer.find(name) != std::string_view::npos) return true;
+constexpr std::array<std::string_view, 5> secret_names{"password", "token", "session_token",
+                                                       "secret_access_key", "connection_string"};
+
+bool names_a_secret(std::string_view name) {
+    return std::ranges::find(secret_names, name) != secret_names.end();
+}
+
+/// Whether a secret is set by the pointer, or anywhere inside the value.
+bool leads_to_a_secret(std::string_view pointer) {
+    while (!pointer.empty()) {
+        const auto end = std::min(pointer.find('/', 1), pointer.size());
+        if (names_a_secret(unescape_pointer(pointer.substr(1, end - 1)))) return true;
+        pointer.remove_prefix(end);
+    }
     return false;
+}
+
+bool holds_a_secret(const json::value& value) {
+    if (value.is_array()) return std::ranges::any_of(value.get_array(), holds_a_secret);
+    if (!value.is_object()) return false;
+    return std::ranges::any_of(value.get_object(), [](const auto& member) {
+        const bool plain = names_a_secret(std::string_view(member.key())) && !member.value().is_object();
+        return plain || holds_a_secret(member.value());
+    });
 }
 
 void apply_override(json::value& document, const std::string& pointer, const std::string& text,
                     std::vector<fault>& faults) {
-    if (names_a_secret(pointer)) {
+    boost::system::error_code ec;
+    json::parser parser;
+    parser.write(text.data(), text.size(), ec);
+    json::value value = ec ? json::value(text) : parser.release();
+    if (leads_to_a_secret(pointer) || holds_a_secret(value)) {
         faults.push_back(
             {pointer, "a secret does not belong on a command line: name an environment variable or a file "
                       "in the configuration"});
         return;
     }
-    boost::system::error_code ec;
-    json::parser parser;
-    parser.write(text.data(), text.size(), ec);
-    json::value value = ec ? json::value(text) : parser.release();
     auto* place = make_place(document, pointer);
     if (place)
         *place = std::move(value);
@@ -180,9 +199,10 @@ private:
     }
 
     stages::target_list read_routing(const json::value& value, const std::string& pointer) {
-        const auto check = [this](const storage::destination& to) {
+        const auto known = [this](const storage::destination& to) {
             return stages::check_destination(stores_, out_.what.credentials, to);
         };
+        const auto check = stages::apart_from_spool(known, out_.what.base_directory, out_.what.data_dir);
         for (auto& f : stages::check_routing(value, check))
             out_.faults.push_back({pointer + f.pointer, std::move(f.message)});
         auto targets = stages::targets_of(value, check);
@@ -284,13 +304,12 @@ loaded load_configuration(const std::filesystem::path& file, const override_list
     loaded out;
     std::error_code ignored;
     out.what.base_directory = std::filesystem::absolute(file, ignored).parent_path();
-    std::ifstream in(file, std::ios::binary);
-    const std::string text(std::istreambuf_iterator<char>(in), {});
-    if (!in || std::filesystem::is_directory(file, ignored)) {
+    const auto text = read_file(file);
+    if (!text) {
         out.faults.push_back({"", "cannot be read"});
         return out;
     }
-    auto document = parse_document(text, out.faults);
+    auto document = parse_document(*text, out.faults);
     if (!document) return out;
     for (const auto& [pointer, value] : overrides) apply_override(*document, pointer, value, out.faults);
     if (document->is_object())

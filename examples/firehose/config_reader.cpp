@@ -28,6 +28,15 @@ bool is_pointer(std::string_view text) { return text.empty() || text.front() == 
 
 }  // namespace
 
+std::optional<std::string> read_file(const std::filesystem::path& path) {
+    std::error_code ignored;
+    if (std::filesystem::is_directory(path, ignored)) return std::nullopt;  // opens, and throws when read
+    std::ifstream in(path, std::ios::binary);
+    std::string text(std::istreambuf_iterator<char>(in), {});
+    if (!in) return std::nullopt;
+    return text;
+}
+
 void object_reader::only(std::initializer_list<std::string_view> known) const {
     for (const auto& [key, value] : *object_) {
         const std::string_view name(key.data(), key.size());
@@ -113,12 +122,11 @@ void object_reader::read_secret(std::string_view name, const std::filesystem::pa
         out = storage::secret(text);
         return;
     }
-    std::ifstream in(base / path, std::ios::binary);
-    std::string text(std::istreambuf_iterator<char>(in), {});
-    if (!in) return from.fail("file", "cannot read " + (base / path).string());
-    while (!text.empty() && (text.back() == '\n' || text.back() == '\r')) text.pop_back();
-    if (text.empty()) return from.fail("file", (base / path).string() + " is empty");
-    out = storage::secret(std::move(text));
+    auto text = read_file(base / path);
+    if (!text) return from.fail("file", "cannot read " + (base / path).string());
+    while (!text->empty() && (text->back() == '\n' || text->back() == '\r')) text->pop_back();
+    if (text->empty()) return from.fail("file", (base / path).string() + " is empty");
+    out = storage::secret(std::move(*text));
 }
 
 void object_reader::read_pointers(std::string_view name, std::vector<std::string>& out) const {

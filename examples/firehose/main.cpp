@@ -1,6 +1,7 @@
 /// The reference binary: the command line, and nothing else.
 #include "examples/firehose/exit_codes.hpp"
 #include "examples/firehose/verbs.hpp"
+#include "pipeline/log.hpp"
 
 #include <CLI/CLI.hpp>
 #include <sys/prctl.h>
@@ -84,6 +85,11 @@ int dispatch(int argc, char** argv) {
     } catch (const CLI::Success& asked) {
         return app.exit(asked);
     } catch (const CLI::ParseError& wrong) {
+        // CLI11 would only say that a verb is required.
+        const auto unknown = app.remaining(true);
+        if (wrong.get_name() == "RequiredError" && !unknown.empty())
+            std::fprintf(stderr, "error: nobody knows the verb \"%s\"\n",
+                         firehose::escape_for_log(unknown.front(), 80).c_str());
         app.exit(wrong);
         return exit_code::usage;
     }

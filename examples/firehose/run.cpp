@@ -12,6 +12,7 @@
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
+#include <exception>
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -75,6 +76,18 @@ private:
         const auto& bench = **opened;
         books_ = bench.books();
         s.spawn(show_progress(x, books_));
+        // However it ends, cancelled too: what was accepted is in the books.
+        std::exception_ptr interrupted;
+        try {
+            co_await deliver_all(bench, x);
+        } catch (...) {
+            interrupted = std::current_exception();
+        }
+        closed_ = close_books(*books_, how_.services, bench.spool().contents(), begun, x.time.now());
+        if (interrupted) std::rethrow_exception(interrupted);
+    }
+
+    task<> deliver_all(const stages::workbench& bench, context& x) {
         for (const auto& input : inputs_) {
             if (x.stop.draining() || failed_) break;
             co_await deliver_input(input, bench, x);
@@ -84,7 +97,6 @@ private:
             auto again = stages::retry_pass(bench.delivery());
             co_await again.run(x);
         }
-        closed_ = close_books(*books_, how_.services, bench.spool().contents(), begun, x.time.now());
     }
 
     stages::workbench_options bench_options() const {
