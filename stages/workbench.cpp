@@ -4,7 +4,24 @@
 #include "stages/directory_spool.hpp"
 #include "storage/file_system.hpp"
 
+#include <algorithm>
+
 namespace firehose::stages {
+namespace {
+
+std::filesystem::path real_path(const std::filesystem::path& path) {
+    std::error_code failed;
+    const auto absolute = std::filesystem::absolute(path).lexically_normal();
+    auto real = std::filesystem::weakly_canonical(absolute, failed);
+    if (failed) real = absolute;
+    return real.has_filename() ? real : real.parent_path();
+}
+
+bool is_within(const std::filesystem::path& inner, const std::filesystem::path& outer) {
+    return std::mismatch(outer.begin(), outer.end(), inner.begin(), inner.end()).first == outer.end();
+}
+
+}  // namespace
 
 /// What spool and delivery refer to, so it goes last.
 struct workbench::foundation {
@@ -41,10 +58,25 @@ normalize_config::options workbench::routing(target_list otherwise) const {
     table->otherwise = std::move(otherwise);
     how.routing = std::move(table);
     how.books = books_;
-    how.check = [&base = *base_](const storage::destination& to) {
+    const auto known = [&base = *base_](const storage::destination& to) {
         return check_destination(base.how.stores, base.how.credentials, to);
     };
+    how.check = apart_from_spool(known, base_->how.base_directory, base_->how.data_dir);
     return how;
+}
+
+destination_check apart_from_spool(destination_check also, const std::filesystem::path& base_directory,
+                                   const std::filesystem::path& data_dir) {
+    const auto root = real_path(base_directory);
+    auto own = real_path(data_dir);
+    if (is_within(root, own)) own /= "spool";  // every folder lies in data_dir: that must not forbid all
+    return [also = std::move(also), root, own](const storage::destination& to) {
+        auto problem = also ? also(to) : std::string();
+        if (!problem.empty() || to.type != "directory") return problem;
+        const auto folder = (root / to.bucket).lexically_normal();
+        if (!is_within(folder, own) && !is_within(own, folder)) return problem;
+        return "the folder \"" + to.bucket + "\" cannot be used: the spool lies there (data_dir)";
+    };
 }
 
 target_list everything_to(storage::destination where) {

@@ -34,8 +34,8 @@ public:
     const std::shared_ptr<account>& books() const noexcept { return books_; }
     spool_backend& spool() const noexcept { return *spool_; }
 
-    /// For normalize_config: this bench's books and destination check, and `otherwise` for events that
-    /// bring no `firehose` object.
+    /// For normalize_config: this bench's books, its destination check, apart_from_spool() included, and
+    /// `otherwise` for events that bring no `firehose` object.
     normalize_config::options routing(target_list otherwise = {}) const;
 
 private:
@@ -47,6 +47,11 @@ private:
     std::shared_ptr<account> books_;
     std::shared_ptr<stages::delivery> delivery_;
 };
+
+/// `also`, and besides: no directory target may share a folder with the spool. An event may name its own
+/// folder, and must not get at the spool's files. The paths are looked up once, here.
+destination_check apart_from_spool(destination_check also, const std::filesystem::path& base_directory,
+                                   const std::filesystem::path& data_dir);
 
 /// A list of one target, for routing(): everything goes to `where`.
 target_list everything_to(storage::destination where);
