@@ -61,6 +61,11 @@ std::string_view advice(int code) noexcept {
     }
 }
 
+bool is_gone(const error_code& code) noexcept {
+    return code == boost::system::errc::no_such_file_or_directory ||
+           code == boost::system::errc::not_a_directory;
+}
+
 }  // namespace
 
 struct directory_tree::writing {
@@ -375,10 +380,14 @@ result<> directory_tree::sync_names(bool everything) {
     while (!unsynced_.empty()) {
         const auto path = *unsynced_.begin();
         auto at = open_base();
-        const auto below = path.substr(std::min(path.size(), base_.string().size() + 1));
-        for (const auto& part : below.empty() ? std::vector<std::string>() : split_path(below).parts) {
-            if (!at) break;
-            at = enter(*at, part, false);
+        for (auto from = base_.string().size() + 1; at && from < path.size();) {
+            const auto end = std::min(path.find('/', from), path.size());
+            at = enter(*at, path.substr(from, end - from), false);
+            from = end + 1;
+        }
+        if (!at && at.error().what() != disposition::stop && is_gone(at.error().code())) {
+            unsynced_.erase(unsynced_.begin());  // somebody removed it, and what was in it
+            continue;
         }
         if (!at) return at.error();
         const descriptor directory(calls_.open(at->fd.get(), ".", O_RDONLY | O_DIRECTORY, 0));
@@ -460,9 +469,8 @@ result<directory_tree::place> directory_tree::find_parent(std::string_view key, 
     auto split = split_path(key);
     if (!split.problem.empty()) return refused(key, split.problem);
     auto parent = open_parent(split.parts, false);
-    const bool nowhere = !parent && parent.error().what() != disposition::stop &&
-                         (parent.error().code() == boost::system::errc::no_such_file_or_directory ||
-                          parent.error().code() == boost::system::errc::not_a_directory);
+    const bool nowhere =
+        !parent && parent.error().what() != disposition::stop && is_gone(parent.error().code());
     if (nowhere) return absent(key);
     name = std::move(split.parts.back());
     return parent;
@@ -511,10 +519,7 @@ result<page> directory_tree::list(const std::string& prefix, const std::string& 
     folders.emplace_back();  // open_parent() leaves the last part out
     auto start = open_parent(folders, false);
     if (!start) {
-        const auto& code = start.error().code();
-        const bool nothing = start.error().what() != disposition::stop &&
-                             (code == boost::system::errc::no_such_file_or_directory ||
-                              code == boost::system::errc::not_a_directory);
+        const bool nothing = start.error().what() != disposition::stop && is_gone(start.error().code());
         if (nothing) return page();
         return start.error();
     }

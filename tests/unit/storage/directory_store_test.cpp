@@ -54,6 +54,7 @@ public:
     int code = EIO;
     bool stutter = false;
     bool without_noreplace = false;
+    bool directory_sync_fails = false;
     std::atomic<int> file_syncs{0};
     std::atomic<int> system_syncs{0};
     std::string hit;
@@ -72,6 +73,8 @@ public:
     }
     int sync(int file) override {
         ++file_syncs;
+        struct stat s{};
+        if (directory_sync_fails && file_calls::status(file, "", s) == 0 && S_ISDIR(s.st_mode)) return -EIO;
         return fails("fsync") ? -code : file_calls::sync(file);
     }
     int sync_file_system(int file) override {
@@ -410,6 +413,27 @@ BOOST_AUTO_TEST_CASE(a_root_that_was_removed_meanwhile_is_made_again) {
     fs::remove_all(base.path / "out");
     BOOST_TEST(put(shard, s, "a/a.json", "y").has_value());
     BOOST_TEST(read_file(base.path / "out/a/a.json") == "y");
+}
+
+BOOST_AUTO_TEST_CASE(a_folder_that_vanished_before_its_sync_holds_nobody_up) {
+    const temporary_directory base;
+    real_shard shard;
+    tampered_calls calls;
+    directory_options options;
+    options.calls = &calls;
+    directory_store s(shard.x, base.path, "out", options);
+    const std::string deep = std::string(250, 'x') + "/" + std::string(250, 'y') + "/" +
+                             std::string(250, 'z') + "/" + std::string(250, 'u');
+    BOOST_REQUIRE(put(shard, s, "a.json", "x"));
+    BOOST_REQUIRE(put(shard, s, deep, "x"));
+    calls.directory_sync_fails = true;
+    const auto failed = put(shard, s, deep, "y");
+    BOOST_TEST_REQUIRE(failed.has_error());
+    BOOST_TEST((failed.error().what() == disposition::retry));
+    calls.directory_sync_fails = false;
+    fs::remove_all(base.path / "out" / std::string(250, 'x'));
+    BOOST_TEST(put(shard, s, "b.json", "x").has_value());
+    BOOST_TEST(put(shard, s, deep, "z").has_value());
 }
 
 BOOST_AUTO_TEST_CASE(a_put_that_is_cancelled_in_the_queue_does_nothing) {
