@@ -90,9 +90,10 @@ BOOST_AUTO_TEST_CASE(every_call_fails_in_turn) {
         {"EMFILE", EMFILE}, {"EINTR", EINTR},   {"short", faults::faulty_files::short_transfer}};
     std::size_t injected = 0;
     for (const auto& [name, number] : troubles)
-        for (const std::size_t length : {std::size_t{1}, std::size_t{3}, std::size_t{40}})
+        for (const std::size_t length : {std::size_t{1}, std::size_t{40}})
             for (std::size_t n = 0;; ++n) {
-                if (number == EINTR && length > 3) break;
+                if (length > 1 && number != EIO && number != ENOSPC)
+                    break;  // a disk that is ill or full for a while
                 faults::memory_files files;
                 faults::faulty_files fs(files);
                 fs.fail(n, number, length);
