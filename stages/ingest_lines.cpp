@@ -114,8 +114,8 @@ private:
             auto read = [input = input_.get(), bell = bell_.get(), space = lines_.space()] {
                 return read_or_bell(input, bell, space);
             };
-            auto reading = run_blocking(x_.blocking, read);
-            const read_outcome got = co_await std::move(reading);
+            auto arriving = run_blocking(x_.blocking, read);
+            const read_outcome got = co_await std::move(arriving);
             if (got.error != 0) report_.failure = "read(" + name_ + "): " + std::strerror(got.error);
             if (got.error != 0 || got.interrupted) co_return;
             report_.complete = got.count == 0;

@@ -44,9 +44,9 @@ private:
     };
 
     /// One attempt under way, known to the watchdog. Its scope is there from its start to its end.
-    struct attempt
+    struct request
         : boost::intrusive::list_base_hook<boost::intrusive::link_mode<boost::intrusive::auto_unlink>> {
-        attempt(lane& l, delivery_job& j, time_source::steady deadline) : to(l), job(j), until(deadline) {}
+        request(lane& l, delivery_job& j, time_source::steady deadline) : to(l), job(j), until(deadline) {}
         lane& to;
         delivery_job& job;
         time_source::steady until;
@@ -305,7 +305,7 @@ private:
 
     /// Nothing when cancelled: the outcome at the store is unknown, the key makes a repeat safe.
     task<std::optional<result<storage::object_info>>> put_once(lane& l, delivery_job& job) {
-        attempt one(l, job, x_.time.now() + shared_.options().timeout);
+        request one(l, job, x_.time.now() + shared_.options().timeout);
         watched_.push_back(one);
         watched_changed_.wake_all();
         auto whole = bounded(one);
@@ -319,14 +319,14 @@ private:
     }
 
     /// In a scope of its own, so that the watchdog can end this attempt and no other.
-    task<> bounded(attempt& one) {
+    task<> bounded(request& one) {
         return with_scope(x_.ex, [this, &one](task_scope& s) {
             one.scope = &s;
             return put_into(one);
         });
     }
 
-    task<> put_into(attempt& one) {
+    task<> put_into(request& one) {
         const storage::payload body{one.job.body()};
         const storage::put_options how;
         try {
@@ -418,7 +418,7 @@ private:
     const service_filter& which_;
     context& x_;
     std::map<storage::destination, local_lane> lanes_;  // nodes stay where they are: workers hold references
-    boost::intrusive::list<attempt, boost::intrusive::constant_time_size<false>> watched_;
+    boost::intrusive::list<request, boost::intrusive::constant_time_size<false>> watched_;
     wait_queue watched_changed_;
     std::vector<delivery_job> spilled_;
     std::vector<delivery_job> parked_;
