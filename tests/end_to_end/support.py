@@ -22,7 +22,7 @@ import unittest
 BINARY = os.environ.get("FIREHOSE_BINARY", "build/firehose")
 SANITIZED = os.environ.get("FIREHOSE_SANITIZE", "") != ""
 EVENTS = int(os.environ.get("FIREHOSE_E2E_EVENTS", "3000"))
-PATIENCE = 240  # seconds until a process is believed to hang
+PATIENCE = 800  # seconds until a process is believed to hang
 
 ALL_DELIVERED, KEPT, USAGE, REFUSED, INTERNAL = range(5)
 
