@@ -91,6 +91,7 @@ public:
 private:
     struct obligations {
         std::size_t open = 0;
+        std::size_t bytes = 0;
         bool lost = false;
     };
 
@@ -109,7 +110,7 @@ private:
 
     task<> pump(sender<raw_event>& out) {
         for (;;) {
-            while (state_->open >= how_.max_in_flight) co_await settled_->async_wait(use_task);
+            while (too_much_in_flight()) co_await settled_->async_wait(use_task);
             if (state_->lost) co_return;
             auto read = [input = input_.get(), bell = bell_.get(), space = lines_.space()] {
                 return read_or_bell(input, bell, space);
@@ -129,10 +130,16 @@ private:
         }
     }
 
+    bool too_much_in_flight() const {
+        return state_->open >= how_.max_in_flight || state_->bytes >= how_.max_in_flight_bytes;
+    }
+
     batch<raw_event> make_batch(line_splitter::lines found) {
         ++state_->open;
-        ack_token ack([state = state_, settled = settled_](outcome o) {
+        state_->bytes += found.bytes;
+        ack_token ack([state = state_, settled = settled_, bytes = found.bytes](outcome o) {
             --state->open;
+            state->bytes -= bytes;
             if (o == outcome::lost) state->lost = true;
             settled->wake_all();
         });

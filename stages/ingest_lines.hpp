@@ -26,9 +26,12 @@ public:
     struct options {
         std::size_t read_bytes = 256 << 10;  ///< size of one read, and so about of one batch
         std::size_t max_line = 16 << 20;     ///< longer lines are refused
-        std::size_t max_in_flight = 64;      ///< batches without a verdict before reading pauses
-        std::shared_ptr<account> books{};    ///< counts refused lines; may be empty
-        refusal_sink refused{};              ///< may be empty
+        /// Bytes and batches without a verdict before reading pauses: more than the destinations' queues
+        /// hold, so that a full queue is noticed there, where something can be done about it.
+        std::size_t max_in_flight_bytes = 32 << 20;
+        std::size_t max_in_flight = 65'536;
+        std::shared_ptr<account> books{};  ///< counts refused lines; may be empty
+        refusal_sink refused{};            ///< may be empty
     };
 
     /// What became of the input; shared, because the source itself moves into the pipeline.

@@ -14,20 +14,31 @@ bool blank(bytes_view line) {
 
 std::span<std::byte> line_splitter::space() {
     const auto tail = end_ - begin_;
-    const bool little_room = capacity_ - end_ < how_.read_bytes / 4;
-    if (!block_ || shared_ || little_room) {
+    const auto enough = how_.read_bytes / 4;
+    if (shared_ && capacity_ - end_ >= how_.padding + tail + enough) {
+        // Lines of this block are with others, who may look a padding past them: go on behind that.
+        move_tail(block_.get() + end_ + how_.padding, tail);
+        floor_ = end_ + how_.padding;
+        begin_ = floor_;
+        end_ = floor_ + tail;
+    } else if (!block_ || shared_ || capacity_ - end_ < enough) {
         // A long line doubles its block, so that the moves of its tail stay linear in its length.
         const auto wanted = tail + std::max(how_.read_bytes, tail);
         auto fresh = std::make_shared_for_overwrite<std::byte[]>(wanted + how_.padding);
-        if (tail) std::memcpy(fresh.get(), block_.get() + begin_, tail);
+        move_tail(fresh.get(), tail);
         std::memset(fresh.get() + wanted, 0, how_.padding);
         block_ = std::move(fresh);
         capacity_ = wanted;
+        floor_ = 0;
         begin_ = 0;
         end_ = tail;
-        shared_ = false;
     }
+    shared_ = false;
     return {block_.get() + end_, capacity_ - end_};
+}
+
+void line_splitter::move_tail(std::byte* to, std::size_t size) const {
+    if (size) std::memmove(to, block_.get() + begin_, size);
 }
 
 line_splitter::lines line_splitter::filled(std::size_t count) {
@@ -56,7 +67,7 @@ line_splitter::lines line_splitter::cut(std::size_t scan_from) {
         skipping_ = true;
         offset_ += end_ - begin_;
         if (out.items.empty())
-            end_ = begin_ = 0;
+            end_ = begin_ = floor_;
         else
             begin_ = end_;
     }

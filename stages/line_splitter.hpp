@@ -44,18 +44,20 @@ public:
 private:
     void take_line(std::size_t length, std::size_t with_newline, lines& out);
     lines cut(std::size_t scan_from);
+    void move_tail(std::byte* to, std::size_t size) const;
 
     limits how_;
     too_long refuse_;
     std::shared_ptr<std::byte[]> block_{};
     std::size_t capacity_ = 0;      ///< of the block, padding excluded
+    std::size_t floor_ = 0;         ///< what lies before is with others, padding included
     std::size_t begin_ = 0;         ///< of the unfinished line in the block
     std::size_t end_ = 0;           ///< of what was read
     std::uint64_t offset_ = 0;      ///< of begin_ in the input
     std::uint64_t line_ = 0;        ///< lines finished
     std::uint64_t skip_start_ = 0;  ///< where the line over the limit began
     bool skipping_ = false;         ///< inside a line over the limit
-    bool shared_ = false;           ///< the block was handed out: read no more into it
+    bool shared_ = false;           ///< lines of the block were handed out since space()
 };
 
 }  // namespace firehose::stages

@@ -4,6 +4,7 @@
 
 #include <cstring>
 #include <random>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -232,6 +233,23 @@ BOOST_AUTO_TEST_CASE(a_line_of_many_megabytes_is_refused_in_bounded_memory) {
     BOOST_TEST(largest <= 2 * (max_line + 256));
     BOOST_TEST(splitter.line_count() == 3);
     BOOST_TEST(splitter.byte_count() == 3 + (20U << 20U) + tail.size());
+}
+
+BOOST_AUTO_TEST_CASE(small_reads_share_a_block) {
+    // A pipe that brings a line at a time must not cost a block per line while the lines wait.
+    line_splitter splitter({64 << 10, 1 << 20, 64}, [](auto, auto) {});
+    std::set<const std::byte*> blocks;
+    std::vector<slab> held;
+    constexpr std::string_view line = "{\"a\":1}\n{\"b\"";  // one whole line and the head of the next
+    for (int i = 0; i < 100; ++i) {
+        auto space = splitter.space();
+        std::memcpy(space.data(), line.data(), line.size());
+        auto found = splitter.filled(line.size());
+        BOOST_REQUIRE(found.items.size() == 1);
+        held.push_back(found.owner);
+        blocks.insert(found.owner.get());
+    }
+    BOOST_TEST(blocks.size() == 1);
 }
 
 BOOST_AUTO_TEST_CASE(a_long_line_within_the_limit_arrives_whole) {
