@@ -4,10 +4,9 @@
 #include "pipeline/scope.hpp"
 #include "stages/delivery_job.hpp"
 #include "stages/keep.hpp"
-#include "storage/object_key.hpp"
+#include "stages/watched_attempts.hpp"
 
 #include <boost/asio/cancellation_state.hpp>
-#include <boost/intrusive/list.hpp>
 
 #include <deque>
 #include <exception>
@@ -19,16 +18,13 @@ namespace {
 /// Local lanes kept although nothing waits in them, so that their destinations' lanes stay warm.
 constexpr std::size_t most_local_lanes = 1024;
 
-/// A store that keeps its promise answers before its deadline; one that does not is given up this much later.
-constexpr std::chrono::milliseconds patience{1'000};
-
 /// One running upload stage: a pump that places events, workers that carry them out, and a watchdog.
 /// All three look at the cancellation themselves instead of being thrown out of what they do: what they
 /// hold must first reach the spool.
 class upload_run {
 public:
     upload_run(delivery& shared, const service_filter& which)
-        : shared_(shared), which_(which), x_(shared.shard()), watched_changed_(x_.ex) {}
+        : shared_(shared), which_(which), x_(shared.shard()), attempts_(x_) {}
 
     task<> run(receiver<event> in) {
         return with_scope(
@@ -43,21 +39,9 @@ private:
         std::size_t workers = 0;
     };
 
-    /// One attempt under way, known to the watchdog. Its scope is there from its start to its end.
-    struct request
-        : boost::intrusive::list_base_hook<boost::intrusive::link_mode<boost::intrusive::auto_unlink>> {
-        request(lane& l, delivery_job& j, time_source::steady deadline) : to(l), job(j), until(deadline) {}
-        lane& to;
-        delivery_job& job;
-        time_source::steady until;
-        task_scope* scope = nullptr;
-        bool expired = false;
-        std::optional<result<storage::object_info>> answer{};
-    };
-
     task<> all(receiver<event> in, task_scope& s) {
         co_await asio::this_coro::throw_if_cancelled(false);
-        s.spawn(watch());
+        s.spawn(attempts_.watch());
         std::exception_ptr failure;
         try {
             auto work = pump_and_workers(std::move(in));
@@ -305,52 +289,9 @@ private:
 
     /// Nothing when cancelled: the outcome at the store is unknown, the key makes a repeat safe.
     task<std::optional<result<storage::object_info>>> put_once(lane& l, delivery_job& job) {
-        request one(l, job, x_.time.now() + shared_.options().timeout);
-        watched_.push_back(one);
-        watched_changed_.wake_all();
-        auto whole = bounded(one);
-        co_await std::move(whole);
-        if (!one.answer && one.expired)
-            one.answer = error(disposition::retry, storage::describe(l.to) + ": no answer within " +
-                                                       std::to_string(shared_.options().timeout.count()) +
-                                                       " ms; the request was given up");
-        if (!one.answer) cancelled_ = true;
-        co_return std::move(one.answer);
-    }
-
-    /// In a scope of its own, so that the watchdog can end this attempt and no other.
-    task<> bounded(request& one) {
-        return with_scope(x_.ex, [this, &one](task_scope& s) {
-            one.scope = &s;
-            return put_into(one);
-        });
-    }
-
-    task<> put_into(request& one) {
-        const storage::payload body{one.job.body()};
-        const storage::put_options how;
-        try {
-            auto put = co_await one.to.store->put(one.job.key(), body, how, one.until);
-            one.answer = std::move(put);
-        } catch (const boost::system::system_error& e) {
-            if (e.code() != asio::error::operation_aborted) throw;
-        }
-    }
-
-    /// Ends the attempts of stores that do not keep their deadline: they would hold the event, a permit and
-    /// the end of the pipeline for ever. All attempts have the same timeout: the first is the oldest.
-    task<> watch() {
-        for (;;) {
-            while (watched_.empty()) co_await watched_changed_.async_wait(use_task);
-            const auto due = watched_.front().until + patience;
-            co_await x_.time.sleep_until(due);
-            while (!watched_.empty() && watched_.front().until + patience <= x_.time.now()) {
-                auto& one = watched_.front();
-                watched_.pop_front();
-                one.expired = true;
-                one.scope->cancel();
-            }
-        }
+        auto answer = co_await attempts_.put(l, job, shared_.options().timeout);
+        if (!answer) cancelled_ = true;
+        co_return answer;
     }
 
     /// Full jitter, the store's Retry-After as a floor. False when cancelled.
@@ -418,8 +359,7 @@ private:
     const service_filter& which_;
     context& x_;
     std::map<storage::destination, local_lane> lanes_;  // nodes stay where they are: workers hold references
-    boost::intrusive::list<request, boost::intrusive::constant_time_size<false>> watched_;
-    wait_queue watched_changed_;
+    watched_attempts attempts_;
     std::vector<delivery_job> spilled_;
     std::vector<delivery_job> parked_;
     bool cancelled_ = false;

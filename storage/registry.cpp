@@ -24,7 +24,8 @@ registry default_registry() {
     registry kinds;
     kinds.add("directory", directory_kind());
     s3_options once;
-    once.retries.attempts = 1;  // delivery retries, and knows about breaker and spool; two layers would multiply
+    once.retries.attempts =
+        1;  // delivery retries, and knows about breaker and spool; two layers would multiply
     kinds.add("s3", s3_kind(once));
     return kinds;
 }

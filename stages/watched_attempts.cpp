@@ -1,0 +1,58 @@
+#include "stages/watched_attempts.hpp"
+
+namespace firehose::stages {
+namespace {
+
+/// How long after its deadline a store may still answer.
+constexpr std::chrono::milliseconds patience{1'000};
+
+}  // namespace
+
+task<std::optional<result<storage::object_info>>> watched_attempts::put(lane& to, delivery_job& job,
+                                                                        std::chrono::milliseconds timeout) {
+    attempt one(to, job, x_.time.now() + timeout);
+    under_way_.push_back(one);
+    changed_.wake_all();
+    auto whole = bounded(one);
+    co_await std::move(whole);
+    if (!one.answer && one.expired)
+        one.answer =
+            error(disposition::retry, storage::describe(to.to) + ": no answer within " +
+                                          std::to_string(timeout.count()) + " ms; the request was given up");
+    co_return std::move(one.answer);
+}
+
+/// In a scope of its own, so that the watch can end this attempt and no other.
+task<> watched_attempts::bounded(attempt& one) {
+    return with_scope(x_.ex, [&one](task_scope& s) {
+        one.scope = &s;
+        return put_into(one);
+    });
+}
+
+task<> watched_attempts::put_into(attempt& one) {
+    const storage::payload body{one.job.body()};
+    const storage::put_options how;
+    try {
+        auto put = co_await one.to.store->put(one.job.key(), body, how, one.until);
+        one.answer = std::move(put);
+    } catch (const boost::system::system_error& e) {
+        if (e.code() != asio::error::operation_aborted) throw;
+    }
+}
+
+task<> watched_attempts::watch() {
+    for (;;) {
+        while (under_way_.empty()) co_await changed_.async_wait(use_task);
+        const auto due = under_way_.front().until + patience;
+        co_await x_.time.sleep_until(due);
+        while (!under_way_.empty() && under_way_.front().until + patience <= x_.time.now()) {
+            auto& one = under_way_.front();
+            under_way_.pop_front();
+            one.expired = true;
+            one.scope->cancel();
+        }
+    }
+}
+
+}  // namespace firehose::stages
