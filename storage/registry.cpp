@@ -1,5 +1,6 @@
 #include "storage/registry.hpp"
 
+#include "storage/azure_store.hpp"
 #include "storage/directory_store.hpp"
 #include "storage/s3_store.hpp"
 
@@ -40,6 +41,7 @@ registry default_registry() {
     http::backoff once;
     once.attempts = 1;  // delivery retries, and knows about breaker and spool; two layers would multiply
     kinds.add("s3", s3_kind({.retries = once}));
+    kinds.add("azure", azure_kind({.retries = once}));
     return kinds;
 }
 
