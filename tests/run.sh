@@ -4,7 +4,7 @@
 #   tests/run.sh clang            one or some of them
 #   tests/run.sh clang -- -L unit     what follows -- goes to ctest
 # Stages: setup  packages (tests/setup.sh)
-#         clang  build/: what ships, with every test, the lints and the real S3 server
+#         clang  build/: what ships, with every test, the lints, real S3 and Azure servers
 #         asan   build-asan/: GCC 12 with AddressSanitizer and UBSan
 #         tsan   build-tsan/: clang 19 with ThreadSanitizer
 # The last line says what came of it; the exit status is 0 only if everything passed.
