@@ -1,9 +1,24 @@
 #include "storage/registry.hpp"
 
+#include "storage/azure_store.hpp"
 #include "storage/directory_store.hpp"
 #include "storage/s3_store.hpp"
 
+#include <algorithm>
+
 namespace firehose::storage {
+
+std::string credential_problem(const destination& to, const credential* with, std::string_view type,
+                               std::string_view provider) {
+    const bool hexadecimal = std::ranges::all_of(to.credential_id, [](char c) {
+        return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F');
+    });
+    if (to.credential_id.size() != 24 || !hexadecimal) return "credential_id must be 24 hexadecimal digits";
+    std::string name = "credential " + to.credential_id;
+    if (with == nullptr) return name + " does not exist";
+    if (with->type == type) return {};
+    return name.append(" must be of type \"").append(type).append("\" to be used for ").append(provider);
+}
 
 void registry::add(std::string type, store_kind kind) {
     kinds_.insert_or_assign(std::move(type), std::move(kind));
@@ -23,10 +38,10 @@ std::vector<std::string> registry::types() const {
 registry default_registry() {
     registry kinds;
     kinds.add("directory", directory_kind());
-    s3_options once;
-    once.retries.attempts =
-        1;  // delivery retries, and knows about breaker and spool; two layers would multiply
-    kinds.add("s3", s3_kind(once));
+    http::backoff once;
+    once.attempts = 1;  // delivery retries, and knows about breaker and spool; two layers would multiply
+    kinds.add("s3", s3_kind({.retries = once}));
+    kinds.add("azure", azure_kind({.retries = once}));
     return kinds;
 }
 

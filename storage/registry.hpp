@@ -37,6 +37,11 @@ struct store_kind {
         make{};
 };
 
+/// What a kind whose credential comes from the configuration checks before anything of its own: an id of
+/// 24 hexadecimal digits, a credential that exists, the right type. Empty when nothing is wrong.
+std::string credential_problem(const destination& to, const credential* with, std::string_view type,
+                               std::string_view provider);
+
 class registry {
 public:
     /// Replaces a kind of the same name.

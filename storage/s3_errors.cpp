@@ -1,7 +1,5 @@
 #include "storage/s3_errors.hpp"
 
-#include <pugixml.hpp>
-
 #include <algorithm>
 #include <array>
 
@@ -70,51 +68,17 @@ constexpr std::array rows = {
     row{"PreconditionFailed", {disposition::park}},
 };
 
-s3_verdict judge_status(int status) noexcept {
-    if (status < 300) return {disposition::retry};  // a success that was none
-    switch (status) {
-        case 408:
-        case 409:
-        case 425: return {disposition::retry};
-        case 429: return {disposition::slow_down};
-        case 301:
-        case 302:
-        case 307:
-        case 308: return {disposition::stop, s3_remedy::other_region};
-        case 401:
-        case 402:
-        case 403:
-        case 404:
-        case 405:
-        case 407:
-        case 501: return {disposition::stop};
-        default: break;
-    }
-    if (status >= 500) return {disposition::retry};
-    if (status >= 400) return {disposition::park};
-    return {disposition::stop};
+/// AWS redirects to another region, by a status alone when the request was a HEAD.
+bool is_redirect(int status) noexcept {
+    return status == 301 || status == 302 || status == 307 || status == 308;
 }
 
 }  // namespace
 
 s3_verdict judge_s3(int status, std::string_view code) noexcept {
     const auto found = std::ranges::find(rows, code, &row::code);
-    return found == rows.end() ? judge_status(status) : found->verdict;
-}
-
-s3_error_body read_s3_error(std::string_view body) {
-    s3_error_body out;
-    // Most answers are no errors, and some of those are long listings.
-    if (body.substr(0, 4096).find("<Error") == std::string_view::npos) return out;
-    pugi::xml_document document;
-    // What was parsed before a fault stays in the tree, so a body cut at our limit still names its code.
-    document.load_buffer(body.data(), body.size(), pugi::parse_default, pugi::encoding_utf8);
-    const auto root = document.child("Error");
-    out.code = root.child_value("Code");
-    out.message = root.child_value("Message");
-    out.request_id = root.child_value("RequestId");
-    out.region = root.child_value("Region");
-    return out;
+    if (found != rows.end()) return found->verdict;
+    return {judge_status(status), is_redirect(status) ? s3_remedy::other_region : s3_remedy::none};
 }
 
 std::string s3_advice(std::string_view code, int status, std::string_view method, std::string_view bucket,

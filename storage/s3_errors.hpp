@@ -1,6 +1,7 @@
 /// What an S3 server's refusal means: a pure function, one row per answer.
 #pragma once
 #include "pipeline/error.hpp"
+#include "storage/provider_answer.hpp"
 
 #include <cstdint>
 #include <string>
@@ -26,18 +27,6 @@ struct s3_verdict {
 /// The status is 300 or above, or belongs to an answer that was found to be no success. `code` is the
 /// text of <Code>, empty when there was none: HEAD has no body, proxies speak HTML.
 s3_verdict judge_s3(int status, std::string_view code) noexcept;
-
-/// The parts of an error body that matter. All may be empty: radosgw leaves <Message> out.
-struct s3_error_body {
-    std::string code{};
-    std::string message{};
-    std::string request_id{};
-    std::string region{};
-};
-
-/// Never fails: what is not an S3 error document gives empty parts. Entities are not expanded
-/// beyond the five of XML and character references; a byte order mark is allowed.
-s3_error_body read_s3_error(std::string_view body);
 
 /// What a person can do about it, without a full stop; empty when there is nothing to add.
 std::string s3_advice(std::string_view code, int status, std::string_view method, std::string_view bucket,

@@ -1,25 +1,11 @@
 #include "storage/s3_exchange.hpp"
 
-#include "http/date.hpp"
-
 #include <algorithm>
 #include <utility>
 
 namespace firehose::storage {
 
 namespace {
-
-std::string header_or_empty(const http::response& r, std::string_view name) {
-    const auto* value = http::find_header(r.headers, name);
-    return value == nullptr ? std::string() : *value;
-}
-
-/// What came from a server is shown in one piece, at most so long.
-void append_shown(std::string& out, std::string_view text) {
-    constexpr std::size_t most = 300;
-    out.append(text.substr(0, most));
-    if (text.size() > most) out += "…";
-}
 
 sigv4::identity identity_of(const credential& with) {
     return {with.username, with.password, with.session_token};
@@ -44,10 +30,8 @@ result<> s3_signer::sign(http::request& req, time_source::wall now) {
 }
 
 std::string s3_lie(const http::request& req, const http::response& r) {
-    if (r.status == 203) return "a proxy answered in the server's place";
-    const auto type = header_or_empty(r, "content-type");
-    if (type.starts_with("text/html")) return "a web page came back instead of an S3 answer";
-    if (!read_s3_error(r.body).code.empty()) return "an error came back with a status of success";
+    auto lie = false_success(r, "S3");
+    if (!lie.empty()) return lie;
     if (req.method == "PUT") {
         const bool proof =
             !header_or_empty(r, "etag").empty() || !header_or_empty(r, "x-amz-request-id").empty();
@@ -74,7 +58,7 @@ task<result<http::response>> s3_exchange::send(http::request& req, time_source::
         http::set_header(req.headers, "Host", http::host_header(at_.to));
         auto answer = co_await through->send(req, deadline);
         if (!answer.has_value()) co_return answer;
-        auto said = read_s3_error(answer->body);
+        auto said = read_error_body(answer->body);
         if (answer->status < 300) {
             const auto lie = s3_lie(req, *answer);
             if (lie.empty()) co_return answer;
@@ -86,7 +70,7 @@ task<result<http::response>> s3_exchange::send(http::request& req, time_source::
     }
 }
 
-bool s3_exchange::heal(s3_remedy how, const http::response& r, const s3_error_body& said, tried& so_far) {
+bool s3_exchange::heal(s3_remedy how, const http::response& r, const error_body& said, tried& so_far) {
     switch (how) {
         case s3_remedy::none:
         case s3_remedy::refresh_credentials: return false;  // static keys: a person must renew them
@@ -102,13 +86,12 @@ bool s3_exchange::heal(s3_remedy how, const http::response& r, const s3_error_bo
 }
 
 bool s3_exchange::learn_clock(const http::response& r) {
-    const auto theirs = http::parse_date(header_or_empty(r, "date"));
-    if (!theirs) return false;
-    const auto ahead = *theirs - shard_.time.wall_now();
-    signer_.use_offset(ahead);
+    const auto ahead = clock_ahead(r, shard_.time.wall_now());
+    if (!ahead) return false;
+    signer_.use_offset(*ahead);
     shard_.log.warning("the clock differs from the S3 server's; requests are signed with the server's time",
                        {{"endpoint", http::describe(at_.to)},
-                        {"seconds", std::chrono::duration_cast<std::chrono::seconds>(ahead).count()}});
+                        {"seconds", std::chrono::duration_cast<std::chrono::seconds>(*ahead).count()}});
     return true;
 }
 
@@ -127,32 +110,10 @@ bool s3_exchange::move_to(std::string region) {
     return true;
 }
 
-error s3_exchange::refusal(const http::request& req, const http::response& r, const s3_error_body& said,
+error s3_exchange::refusal(const http::request& req, const http::response& r, const error_body& said,
                            s3_verdict verdict) const {
-    error_details d;
-    d.status = r.status;
-    d.provider_code = said.code;
-    auto& text = d.context;
-    text = std::to_string(r.status);
-    if (!said.code.empty()) {
-        text += " ";
-        append_shown(text, said.code);
-    }
-    auto id = header_or_empty(r, "x-amz-request-id");
-    if (id.empty()) id = said.request_id;
-    if (!id.empty()) {
-        text += ", request id ";
-        append_shown(text, id);
-    }
-    if (!said.message.empty()) {
-        text += ": ";
-        append_shown(text, said.message);
-    }
     const auto advice = s3_advice(said.code, r.status, req.method, bucket_, with_.username);
-    if (!advice.empty()) text.append("; ").append(advice);
-    if (const auto* after = http::find_header(r.headers, "retry-after"))
-        d.retry_after = http::parse_retry_after(*after, shard_.time.wall_now());
-    return {verdict.what, std::move(d)};
+    return refused_answer(verdict.what, r, said, "x-amz-request-id", advice, shard_.time.wall_now());
 }
 
 }  // namespace firehose::storage

@@ -51,9 +51,9 @@ private:
         bool clock = false;
         int regions = 0;
     };
-    error refusal(const http::request& req, const http::response& r, const s3_error_body& said,
+    error refusal(const http::request& req, const http::response& r, const error_body& said,
                   s3_verdict verdict) const;
-    bool heal(s3_remedy how, const http::response& r, const s3_error_body& said, tried& so_far);
+    bool heal(s3_remedy how, const http::response& r, const error_body& said, tried& so_far);
     bool learn_clock(const http::response& r);
     bool move_to(std::string region);
 

@@ -6,7 +6,6 @@
 #include <pugixml.hpp>
 
 #include <algorithm>
-#include <charconv>
 
 namespace firehose::storage {
 
@@ -14,24 +13,6 @@ namespace {
 
 constexpr std::uint64_t largest_put = std::uint64_t{5} << 30;
 constexpr std::size_t longest_key = 1024;
-
-std::string unquoted(std::string etag) {
-    if (etag.size() >= 2 && etag.front() == '"' && etag.back() == '"') return etag.substr(1, etag.size() - 2);
-    return etag;
-}
-
-std::string etag_of(const http::response& r) {
-    const auto* etag = http::find_header(r.headers, "etag");
-    return etag == nullptr ? std::string() : unquoted(*etag);
-}
-
-std::optional<std::uint64_t> number(std::string_view digits) {
-    std::uint64_t value = 0;
-    const auto end = digits.data() + digits.size();
-    const auto [stop, problem] = std::from_chars(digits.data(), end, value);
-    if (problem != std::errc{} || stop != end) return std::nullopt;
-    return value;
-}
 
 /// The names S3 gives back under encoding-type=url: a blank may come as '+', a plus never does.
 std::string listed_name(std::string_view text, bool encoded) {
@@ -50,7 +31,7 @@ std::optional<page> read_listing(std::string_view body) {
     const bool encoded = std::string_view(root.child_value("EncodingType")) == "url";
     page out;
     for (const auto item : root.children("Contents")) {
-        const auto size = number(item.child_value("Size"));
+        const auto size = whole_number(item.child_value("Size"));
         if (!item.child("Key") || !size) return std::nullopt;
         out.items.push_back(
             {listed_name(item.child_value("Key"), encoded), *size, unquoted(item.child_value("ETag"))});
@@ -128,7 +109,7 @@ task<result<object_info>> s3_store::head(const std::string& key, time_source::st
         co_return error(disposition::park, std::move(d));
     }
     const auto* length = http::find_header(answer->headers, "content-length");
-    const auto size = length == nullptr ? std::nullopt : number(*length);
+    const auto size = length == nullptr ? std::nullopt : whole_number(*length);
     if (!size)
         co_return explain("HEAD", key, error(disposition::retry, "the answer does not say how long it is"));
     co_return object_info{key, *size, etag_of(*answer)};
@@ -163,19 +144,12 @@ task<result<std::unique_ptr<multipart>>> s3_store::start_multipart(const std::st
 
 namespace {
 
-bool is_credential_id(std::string_view text) {
-    return text.size() == 24 && std::ranges::all_of(text, [](char c) {
-               return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F');
-           });
-}
-
 std::string s3_check(const destination& to, const credential* with) {
     auto problem = s3_bucket_problem(to.bucket);
     if (!problem.empty()) return problem;
-    if (!is_credential_id(to.credential_id)) return "credential_id must be 24 hexadecimal digits";
+    problem = credential_problem(to, with, "user", "S3");
+    if (!problem.empty()) return problem;
     const std::string name = "credential " + to.credential_id;
-    if (with == nullptr) return name + " does not exist";
-    if (with->type != "user") return name + " must be of type \"user\" to be used for S3";
     if (with->username.empty()) return name + " has no username, which is the access key id";
     const bool visible = std::ranges::all_of(
         with->username, [](char c) { return c > ' ' && c < 0x7f && c != '/' && c != ','; });

@@ -4,7 +4,7 @@
 #   tests/run.sh clang            one or some of them
 #   tests/run.sh clang -- -L unit     what follows -- goes to ctest
 # Stages: setup  packages (tests/setup.sh)
-#         clang  build/: what ships, with every test, the lints and the real S3 server
+#         clang  build/: what ships, with every test, the lints, real S3 and Azure servers
 #         asan   build-asan/: GCC 12 with AddressSanitizer and UBSan
 #         tsan   build-tsan/: clang 19 with ThreadSanitizer
 # The last line says what came of it; the exit status is 0 only if everything passed.
@@ -37,7 +37,7 @@ run_tests() { # DIRECTORY WRAPPER... -- CTEST-ARGUMENT...
     shift
     "${wrapper[@]}" ctest --test-dir "$directory" -j "$(nproc)" --output-on-failure --no-tests=error \
         "$@" ${ctest_arguments[@]+"${ctest_arguments[@]}"} 2>&1 | tee "$directory/ctest.log" |
-        grep -vE '^ +Start +[0-9]+:'
+        grep --line-buffered -vE '^ +Start +[0-9]+:'
     return "${PIPESTATUS[0]}"
 }
 

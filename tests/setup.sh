@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# Installs what building and testing needs on a bare Debian 12, from its own package archive.
-#   tests/setup.sh          everything: compilers, libraries, lint tools, the S3 server of the tests
+# Installs what building and testing needs on a bare Debian 12, from its own package archive; the Azure server
+# of the tests comes from npm, into the user's cache.
+#   tests/setup.sh          everything: compilers, libraries, lint tools, the S3 and Azure servers of the tests
 #   tests/setup.sh build    what examples/quickstart.sh needs
 # Quick when all of it is there. Needs root or sudo only when something is missing.
 set -euo pipefail
@@ -18,11 +19,21 @@ test_packages=(
     radosgw ceph-mon ceph-osd
 )
 
-case "${1:-all}" in
+# Of Debian's npm 26 MB are fetched, Node 18 included; other sources' Node brings an npm of its own.
+command -v npm >/dev/null || test_packages+=(npm)
+
+what=${1:-all}
+case "$what" in
     build) wanted=("${build_packages[@]}") ;;
     all) wanted=("${build_packages[@]}" "${test_packages[@]}") ;;
     *) echo "usage: tests/setup.sh [build|all]" >&2; exit 2 ;;
 esac
+
+finish() {
+    if [ "$what" = all ] && [ -z "${FIREHOSE_SKIP_SERVERS:-}" ]; then
+        "$(dirname "${BASH_SOURCE[0]}")/servers/start_azurite.sh" --install
+    fi
+}
 
 missing=()
 for package in "${wanted[@]}"; do
@@ -30,7 +41,8 @@ for package in "${wanted[@]}"; do
     [ "$state" = "install ok installed" ] || missing+=("$package")
 done
 if [ ${#missing[@]} -eq 0 ]; then
-    exit 0
+    finish
+    exit
 fi
 
 if ! grep -qs '^VERSION_CODENAME=bookworm' /etc/os-release; then
@@ -73,3 +85,4 @@ if [ ${#unknown[@]} -gt 0 ]; then
     exit 1
 fi
 retry apt install -y --no-install-recommends "${missing[@]}"
+finish

@@ -134,7 +134,9 @@ def run_over(units, build, kind, salt, check):
 
 
 def query_text():
-    files = "^" + re.escape(str(ROOT)) + "/(" + "|".join(FOLDERS) + ")/"
+    # LLVM's regular expressions are POSIX's: re.escape() would escape more than they know, as in "\\-".
+    root = re.sub(r"([][.^$*+?(){}|\\])", r"\\\1", str(ROOT))
+    files = "^" + root + "/(" + "|".join(FOLDERS) + ")/"
     text = (HERE / "coroutines.query").read_text()
     return text.replace("@FILES@", files.replace("\\", "\\\\"))
 

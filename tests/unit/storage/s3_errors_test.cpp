@@ -98,10 +98,10 @@ BOOST_AUTO_TEST_CASE(every_status_has_a_verdict_and_no_retry_without_hope) {
 }
 
 BOOST_AUTO_TEST_CASE(an_error_body_as_aws_writes_it) {
-    const auto said =
-        read_s3_error("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<Error><Code>AuthorizationHeaderMalformed"
-                      "</Code><Message>the region &apos;us-east-1&apos; is wrong</Message>"
-                      "<Region>eu-west-1</Region><RequestId>7F3A</RequestId></Error>");
+    const auto said = read_error_body(
+        "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<Error><Code>AuthorizationHeaderMalformed"
+        "</Code><Message>the region &apos;us-east-1&apos; is wrong</Message>"
+        "<Region>eu-west-1</Region><RequestId>7F3A</RequestId></Error>");
     BOOST_TEST(said.code == "AuthorizationHeaderMalformed");
     BOOST_TEST(said.message == "the region 'us-east-1' is wrong");
     BOOST_TEST(said.region == "eu-west-1");
@@ -111,8 +111,8 @@ BOOST_AUTO_TEST_CASE(an_error_body_as_aws_writes_it) {
 BOOST_AUTO_TEST_CASE(an_error_body_as_radosgw_writes_it) {
     for (const auto* message : {"", "<Message></Message>", "<Message/>"}) {
         const auto said =
-            read_s3_error(std::string("<?xml version=\"1.0\"?><Error><Code>AccessDenied</Code>") + message +
-                          "<RequestId>tx1</RequestId><HostId>h</HostId></Error>");
+            read_error_body(std::string("<?xml version=\"1.0\"?><Error><Code>AccessDenied</Code>") + message +
+                            "<RequestId>tx1</RequestId><HostId>h</HostId></Error>");
         BOOST_TEST(said.code == "AccessDenied");
         BOOST_TEST(said.message == "");
         BOOST_TEST(said.request_id == "tx1");
@@ -120,16 +120,16 @@ BOOST_AUTO_TEST_CASE(an_error_body_as_radosgw_writes_it) {
 }
 
 BOOST_AUTO_TEST_CASE(bodies_that_are_odd_or_hostile_do_no_harm) {
-    BOOST_TEST(read_s3_error("\xEF\xBB\xBF<Error><Code>A</Code></Error>").code == "A");  // byte order mark
-    BOOST_TEST(read_s3_error("<Error><Code>SlowDown</Code><Message>cut he").code ==
+    BOOST_TEST(read_error_body("\xEF\xBB\xBF<Error><Code>A</Code></Error>").code == "A");  // byte order mark
+    BOOST_TEST(read_error_body("<Error><Code>SlowDown</Code><Message>cut he").code ==
                "SlowDown");  // cut at our limit
-    BOOST_TEST(read_s3_error("").code == "");
-    BOOST_TEST(read_s3_error("<html><body>Bad gateway</body></html>").code == "");
-    BOOST_TEST(read_s3_error("{\"Code\":\"A\"}").code == "");
-    BOOST_TEST(read_s3_error(std::string(1000, '\0')).code == "");
-    const auto bomb = read_s3_error("<!DOCTYPE Error [<!ENTITY a \"aaaaaaaaaa\"><!ENTITY b \"&a;&a;&a;\">"
-                                    "<!ENTITY f SYSTEM \"file:///etc/passwd\">]>"
-                                    "<Error><Code>A</Code><Message>&b;&f;</Message></Error>");
+    BOOST_TEST(read_error_body("").code == "");
+    BOOST_TEST(read_error_body("<html><body>Bad gateway</body></html>").code == "");
+    BOOST_TEST(read_error_body("{\"Code\":\"A\"}").code == "");
+    BOOST_TEST(read_error_body(std::string(1000, '\0')).code == "");
+    const auto bomb = read_error_body("<!DOCTYPE Error [<!ENTITY a \"aaaaaaaaaa\"><!ENTITY b \"&a;&a;&a;\">"
+                                      "<!ENTITY f SYSTEM \"file:///etc/passwd\">]>"
+                                      "<Error><Code>A</Code><Message>&b;&f;</Message></Error>");
     BOOST_TEST(bomb.message == "&b;&f;");  // nothing is expanded
 }
 

@@ -3,10 +3,10 @@
 #include "http/date.hpp"
 #include "pipeline/bytes.hpp"
 #include "tests/support/shard_fixture.hpp"
+#include "tests/unit/storage/fake_transport.hpp"
 
 #include <boost/test/unit_test.hpp>
 
-#include <deque>
 #include <vector>
 
 using namespace firehose;
@@ -15,60 +15,13 @@ using namespace std::chrono_literals;
 
 namespace {
 
-struct seen_request {
-    std::string host{}, method{}, target{};
-    http::header_list headers{};
-    std::size_t body = 0;
-    std::string header(std::string_view name) const {
-        const auto* found = http::find_header(headers, name);
-        return found == nullptr ? "" : *found;
-    }
-};
-
-struct fake_server {
-    std::deque<result<http::response>> answers{};
-    std::vector<seen_request> seen{};
-};
-
-/// Signs as the real one does, then answers from the script; when that is used up, as S3 does.
-class fake_transport final : public http::transport {
-public:
-    fake_transport(fake_server& server, time_source& time, http::authority to, http::signer* by)
-        : server_(server), time_(time), to_(std::move(to)), by_(by) {}
-
-    task<result<http::response>> send(http::request& req, time_source::steady) override {
-        auto signed_ = by_->sign(req, time_.wall_now());
-        if (!signed_.has_value()) co_return signed_.error();
-        server_.seen.push_back(
-            {http::host_header(to_), req.method, req.target, req.headers, http::body_size(req)});
-        if (server_.answers.empty()) co_return http::response{200, {{"ETag", "\"abc\""}}, {}, false};
-        auto next = std::move(server_.answers.front());
-        server_.answers.pop_front();
-        co_return next;
-    }
-
-private:
-    fake_server& server_;
-    time_source& time_;
-    http::authority to_;
-    http::signer* by_;
-};
-
-std::string error_body(const std::string& code, const std::string& more = "") {
-    return "<?xml version=\"1.0\"?><Error><Code>" + code + "</Code>" + more +
-           "<RequestId>R1</RequestId></Error>";
-}
-
-http::response answer(int status, std::string body = "", http::header_list headers = {}) {
-    return {status, std::move(headers), std::move(body), false};
-}
-
 struct s3_fixture : shard_fixture {
     fake_server server;
     credential with;
     std::unique_ptr<s3_store> store;
 
     s3_fixture() {
+        server.usual = answer(200, "", {{"ETag", "\"abc\""}});
         with.id = "507f1f77bcf86cd799439011";
         with.username = "AKIA1";
         with.password = secret("hunter2");
@@ -131,9 +84,9 @@ BOOST_AUTO_TEST_CASE(a_put_as_it_goes_over_the_wire) {
 }
 
 BOOST_AUTO_TEST_CASE(an_object_that_is_already_there_is_success_only_when_asked_for) {
-    server.answers.emplace_back(answer(412, error_body("PreconditionFailed")));
+    server.answers.emplace_back(answer(412, error_document("PreconditionFailed")));
     BOOST_TEST(put(true).has_value());
-    server.answers.emplace_back(answer(412, error_body("PreconditionFailed")));
+    server.answers.emplace_back(answer(412, error_document("PreconditionFailed")));
     BOOST_TEST(!put(false).has_value());
 }
 
@@ -142,7 +95,7 @@ BOOST_AUTO_TEST_CASE(a_success_that_proves_nothing_is_no_delivery) {
         answer(200),                           // no ETag, no request id
         answer(203, "", {{"ETag", "\"x\""}}),  // a proxy's
         answer(200, "<html>", {{"Content-Type", "text/html; charset=utf-8"}, {"ETag", "\"x\""}}),
-        answer(200, error_body("InternalError"), {{"ETag", "\"x\""}}),
+        answer(200, error_document("InternalError"), {{"ETag", "\"x\""}}),
         answer(204, "", {{"ETag", "\"x\""}}),
     };
     for (const auto& lie : lies) {
@@ -158,7 +111,8 @@ BOOST_AUTO_TEST_CASE(a_success_that_proves_nothing_is_no_delivery) {
 }
 
 BOOST_AUTO_TEST_CASE(a_refusal_says_who_what_where_and_no_secret) {
-    server.answers.emplace_back(answer(403, error_body("AccessDenied", "<Message>Access Denied</Message>")));
+    server.answers.emplace_back(
+        answer(403, error_document("AccessDenied", "<Message>Access Denied</Message>")));
     const auto e = refused();
     BOOST_TEST(e.context() == "PUT b00/a key/1.json: 403 AccessDenied, request id R1: Access Denied; "
                               "access key id AKIA1 lacks s3:PutObject on bucket b00");
@@ -169,7 +123,7 @@ BOOST_AUTO_TEST_CASE(a_refusal_says_who_what_where_and_no_secret) {
 }
 
 BOOST_AUTO_TEST_CASE(retry_after_is_a_floor_here_too) {
-    server.answers.emplace_back(answer(503, error_body("SlowDown"), {{"Retry-After", "7"}}));
+    server.answers.emplace_back(answer(503, error_document("SlowDown"), {{"Retry-After", "7"}}));
     const auto began = time.now();
     BOOST_TEST(put().has_value());
     BOOST_TEST((since_start(began) == 7000ms));
@@ -182,13 +136,13 @@ BOOST_AUTO_TEST_CASE(each_attempt_is_signed_with_the_time_of_its_own) {
     BOOST_TEST(server.seen.at(1).header("x-amz-date") == "20260101T000100Z");
     BOOST_TEST(server.seen.at(0).header("authorization") != server.seen.at(1).header("authorization"));
     BOOST_TEST(server.seen.at(0).headers.size() == server.seen.at(1).headers.size());
-    BOOST_TEST(server.seen.at(1).body == 5U);
+    BOOST_TEST(server.seen.at(1).body == "hello");
 }
 
 BOOST_AUTO_TEST_CASE(a_wrong_clock_costs_one_request_and_then_none) {
     const auto theirs = time.wall_now() + 20min;
     server.answers.emplace_back(
-        answer(403, error_body("RequestTimeTooSkewed"), {{"Date", http::format_date(theirs)}}));
+        answer(403, error_document("RequestTimeTooSkewed"), {{"Date", http::format_date(theirs)}}));
     const auto began = time.now();
     BOOST_TEST(put().has_value());
     BOOST_TEST((since_start(began) == 0ms));
@@ -201,7 +155,7 @@ BOOST_AUTO_TEST_CASE(a_wrong_clock_costs_one_request_and_then_none) {
 
 BOOST_AUTO_TEST_CASE(a_clock_that_cannot_be_learned_stops) {
     const auto skewed =
-        answer(403, error_body("RequestTimeTooSkewed"), {{"Date", http::format_date(time.wall_now())}});
+        answer(403, error_document("RequestTimeTooSkewed"), {{"Date", http::format_date(time.wall_now())}});
     server.answers.assign(9, skewed);
     const auto e = refused();
     BOOST_TEST((e.what() == disposition::stop));
@@ -211,7 +165,7 @@ BOOST_AUTO_TEST_CASE(a_clock_that_cannot_be_learned_stops) {
 
 BOOST_AUTO_TEST_CASE(another_region_is_found_once_and_kept) {
     server.answers.emplace_back(
-        answer(301, error_body("PermanentRedirect"), {{"x-amz-bucket-region", "eu-west-1"}}));
+        answer(301, error_document("PermanentRedirect"), {{"x-amz-bucket-region", "eu-west-1"}}));
     BOOST_TEST(put().has_value());
     BOOST_TEST(server.seen.at(1).host == "b00.s3.eu-west-1.amazonaws.com");
     BOOST_TEST(server.seen.at(1).header("host") == server.seen.at(1).host);
@@ -225,7 +179,7 @@ BOOST_AUTO_TEST_CASE(a_region_in_the_body_serves_too_and_an_own_endpoint_keeps_i
     with.endpoint = "http://127.0.0.1:9000";
     make();
     server.answers.emplace_back(
-        answer(400, error_body("AuthorizationHeaderMalformed", "<Region>eu-west-1</Region>")));
+        answer(400, error_document("AuthorizationHeaderMalformed", "<Region>eu-west-1</Region>")));
     BOOST_TEST(put().has_value());
     BOOST_TEST(server.seen.at(1).host == "127.0.0.1:9000");
     BOOST_TEST(server.seen.at(1).header("authorization").find("/eu-west-1/s3/") != std::string::npos);
@@ -278,7 +232,7 @@ BOOST_AUTO_TEST_CASE(an_absent_object_and_a_forbidden_one_differ) {
 
 BOOST_AUTO_TEST_CASE(removing_twice_is_no_error) {
     server.answers.emplace_back(answer(204));
-    server.answers.emplace_back(answer(404, error_body("NoSuchKey")));
+    server.answers.emplace_back(answer(404, error_document("NoSuchKey")));
     BOOST_TEST(run(store->remove("k", time.now() + 1h)).has_value());
     BOOST_TEST(run(store->remove("k", time.now() + 1h)).has_value());
 }

@@ -2,48 +2,21 @@
 
 #include "http/digest.hpp"
 #include "http/url.hpp"
+#include "tests/unit/storage/vectors.hpp"
 
-#include <boost/json.hpp>
-#include <boost/test/unit_test.hpp>
-
-#include <cstdlib>
-#include <filesystem>
-#include <fstream>
-#include <sstream>
+#include <algorithm>
 
 using namespace firehose;
 using namespace firehose::storage;
+using vectors::text;
 namespace json = boost::json;
 
 namespace {
-
-json::value load(const std::filesystem::path& file) {
-    std::ifstream in(file);
-    BOOST_REQUIRE_MESSAGE(in, "cannot read " + file.string());
-    std::ostringstream text;
-    text << in.rdbuf();
-    return json::parse(text.str());
-}
-
-std::string text(const json::value& v) { return json::value_to<std::string>(v); }
 
 http::header_list headers_of(const json::value& rows) {
     http::header_list out;
     for (const auto& row : rows.as_array()) out.emplace_back(text(row.at(0)), text(row.at(1)));
     return out;
-}
-
-std::filesystem::path vectors() {
-    const char* chosen = std::getenv("FIREHOSE_VECTORS");
-    return chosen != nullptr ? chosen : FIREHOSE_VECTORS;
-}
-
-/// False, and said aloud, when the folder is not there.
-bool have_vectors(const char* file) {
-    if (std::filesystem::exists(vectors() / file)) return true;
-    BOOST_TEST_MESSAGE("SKIPPED, NOT PASSED: no " << vectors() / file);
-    std::cerr << "SKIPPED, NOT PASSED: no " << vectors() / file << "; set FIREHOSE_VECTORS\n";
-    return false;
 }
 
 void compare(const sigv4::signed_request& ours, const json::value& expected, const std::string& name) {
@@ -146,15 +119,15 @@ int check_suite_case(const json::value& c, bool s3) {
 BOOST_AUTO_TEST_SUITE(sigv4_signing)
 
 BOOST_AUTO_TEST_CASE(the_examples_of_the_documentation) {
-    const auto all = load(std::filesystem::path(FIREHOSE_GOLDEN) / "aws_documented_signatures.json");
+    const auto all = vectors::golden("aws_documented_signatures.json");
     for (const auto& row : all.at("requests").as_array()) check_s3_row(row);
     for (const auto& row : all.at("keys").as_array()) check_key_row(row);
     BOOST_TEST(all.at("requests").as_array().size() == 7U);
 }
 
 BOOST_AUTO_TEST_CASE(the_suite_of_aws) {
-    if (!have_vectors("sigv4-suite.json")) return;
-    const auto all = load(vectors() / "sigv4-suite.json");
+    if (!vectors::have("sigv4-suite.json")) return;
+    const auto all = vectors::load(vectors::folder() / "sigv4-suite.json");
     int compared = 0;
     for (const auto& c : all.at("cases").as_array()) compared += check_suite_case(c, false);
     for (const auto& c : all.at("extra").as_array()) {
@@ -176,8 +149,8 @@ BOOST_AUTO_TEST_CASE(the_suite_of_aws) {
 }
 
 BOOST_AUTO_TEST_CASE(the_suite_of_aws_by_the_rules_of_s3) {
-    if (!have_vectors("sigv4-suite.json")) return;
-    const auto all = load(vectors() / "sigv4-suite.json");
+    if (!vectors::have("sigv4-suite.json")) return;
+    const auto all = vectors::load(vectors::folder() / "sigv4-suite.json");
     int normalized = 0;
     for (const auto& c : all.at("cases").as_array()) {
         if (c.at("s3").at("usable_with_s3_path_rules").as_bool()) {
@@ -198,8 +171,8 @@ BOOST_AUTO_TEST_CASE(the_suite_of_aws_by_the_rules_of_s3) {
 }
 
 BOOST_AUTO_TEST_CASE(published_examples_of_s3) {
-    if (!have_vectors("s3-vectors.json")) return;
-    const auto all = load(vectors() / "s3-vectors.json");
+    if (!vectors::have("s3-vectors.json")) return;
+    const auto all = vectors::load(vectors::folder() / "s3-vectors.json");
     for (const auto& row : all.at("vectors").as_array()) {
         if (text(row.at("kind")) == "chunked") continue;  // bodies are sent whole, with their hash
         check_s3_row(row);

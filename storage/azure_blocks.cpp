@@ -1,0 +1,79 @@
+#include "storage/azure_blocks.hpp"
+
+#include "http/digest.hpp"
+#include "pipeline/bytes.hpp"
+
+#include <array>
+#include <utility>
+
+namespace firehose::storage {
+
+namespace {
+
+constexpr int most_blocks = 50'000;
+constexpr std::uint64_t largest_block = std::uint64_t{4000} << 20;
+
+std::string fresh_nonce(randomness& random) {
+    std::array<std::byte, 8> bytes;
+    random.fill(bytes);
+    return http::to_hex(bytes);
+}
+
+}  // namespace
+
+azure_blocks::azure_blocks(std::shared_ptr<azure_container> in, std::string key, const put_options& how)
+    : in_(std::move(in)), key_(std::move(key)), how_(how), nonce_(fresh_nonce(in_->shard.random)) {}
+
+/// All ids of a blob must have one length.
+std::string azure_blocks::block_id(int number) const {
+    std::string digits = std::to_string(number);
+    digits.insert(0, 8 - digits.size(), '0');
+    const std::string id = nonce_ + digits;
+    return http::to_base64(as_bytes(id));
+}
+
+task<result<>> azure_blocks::put_part(int number, const payload& body, time_source::steady deadline) {
+    const auto what = "part " + std::to_string(number) + " of " + key_;
+    if (number < 1 || number > most_blocks)
+        co_return in_->explain("PUT", what, error(disposition::park, "parts are numbered 1 to 50000"));
+    auto req = in_->about("PUT", key_, "comp=block&blockid=" + http::encode_query(block_id(number)));
+    req.body = body;
+    const std::uint64_t size = http::body_size(req);
+    if (size == 0 || size > largest_block)
+        co_return in_->explain("PUT", what, error(disposition::park, "a part has 1 byte to 4000 MiB"));
+    req.headers.emplace_back("Content-MD5", http::to_base64(http::md5(body)));
+    auto answer = co_await in_->retrying.send(req, deadline);
+    if (!answer.has_value()) co_return in_->explain("PUT", what, answer.error());
+    stored_[number] = size;
+    co_return result<>();
+}
+
+task<result<object_info>> azure_blocks::complete(time_source::steady deadline) {
+    // Latest: a repeat, after an answer that was lost, finds the blocks among the committed ones.
+    std::string blocks = "<?xml version=\"1.0\" encoding=\"utf-8\"?><BlockList>";
+    std::uint64_t size = 0;
+    for (const auto& [number, length] : stored_) {
+        blocks.append("<Latest>").append(block_id(number)).append("</Latest>");
+        size += length;
+    }
+    blocks.append("</BlockList>");
+    auto req = in_->about("PUT", key_, "comp=blocklist");
+    req.body.emplace_back(as_bytes(blocks));
+    req.headers.emplace_back("Content-Type", "application/xml");
+    req.headers.emplace_back("Content-MD5", http::to_base64(http::md5(req.body)));
+    req.headers.emplace_back("x-ms-blob-content-type", how_.content_type);
+    if (how_.only_if_absent) req.headers.emplace_back("If-None-Match", "*");
+    auto answer = co_await in_->retrying.send(req, deadline);
+    if (answer.has_value()) co_return object_info{key_, size, etag_of(*answer)};
+    const auto& why = answer.error();
+    if (how_.only_if_absent && says_already_there(why.status(), why.provider_code()))
+        co_return object_info{key_, size, {}};
+    co_return in_->explain("PUT", key_, why);
+}
+
+task<> azure_blocks::abort() {
+    stored_.clear();
+    co_return;
+}
+
+}  // namespace firehose::storage

@@ -1,0 +1,36 @@
+/// A blob uploaded in blocks: Put Block for each part, Put Block List at the end.
+#pragma once
+#include "storage/azure_store.hpp"
+#include "storage/store.hpp"
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <string>
+
+namespace firehose::storage {
+
+/// The contract is storage/store.hpp's. Part numbers are 1 to 50,000, in the order of the blob; a number put
+/// again replaces the part. Blocks carry names of this upload alone, so that two uploads of one key do not
+/// mix: the one that completes later wins, and one whose blocks were discarded by that fails with retry.
+/// abort() sends nothing: Azure forgets blocks that nobody committed after a week. Single shard; outlives its
+/// running calls.
+class azure_blocks final : public multipart {
+public:
+    azure_blocks(std::shared_ptr<azure_container> in, std::string key, const put_options& how);
+
+    task<result<>> put_part(int number, const payload& body, time_source::steady deadline) override;
+    task<result<object_info>> complete(time_source::steady deadline) override;
+    task<> abort() override;
+
+private:
+    std::string block_id(int number) const;
+
+    std::shared_ptr<azure_container> in_;
+    std::string key_;
+    put_options how_;
+    std::string nonce_;                      ///< 16 hexadecimal digits
+    std::map<int, std::uint64_t> stored_{};  ///< sizes of the parts that were acknowledged
+};
+
+}  // namespace firehose::storage

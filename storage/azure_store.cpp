@@ -1,0 +1,249 @@
+#include "storage/azure_store.hpp"
+
+#include "http/client.hpp"
+#include "storage/azure_blocks.hpp"
+
+#include <pugixml.hpp>
+
+#include <algorithm>
+
+namespace firehose::storage {
+
+namespace {
+
+/// The oldest version that says which names in a listing are encoded.
+constexpr std::string_view protocol_version = "2021-12-02";
+constexpr std::uint64_t largest_put = std::uint64_t{5000} << 20;
+constexpr std::uint64_t most_blocks = 50'000;
+constexpr std::size_t longest_key = 1024;
+
+/// Azure counts characters.
+std::size_t characters(std::string_view text) {
+    return static_cast<std::size_t>(
+        std::ranges::count_if(text, [](char c) { return (static_cast<unsigned char>(c) & 0xC0) != 0x80; }));
+}
+
+std::string key_problem(std::string_view key) {
+    const std::size_t length = characters(key);
+    if (length > 0 && length <= longest_key) return {};
+    return "a key has 1 to 1024 characters, this one has " + std::to_string(length);
+}
+
+std::optional<page> read_listing(std::string_view body) {
+    pugi::xml_document document;
+    const auto parsed = document.load_buffer(
+        body.data(), body.size(), pugi::parse_default | pugi::parse_ws_pcdata_single, pugi::encoding_utf8);
+    const auto root = document.child("EnumerationResults");
+    const auto blobs = root.child("Blobs");
+    if (!parsed || !blobs) return std::nullopt;
+    page out;
+    for (const auto blob : blobs.children("Blob")) {
+        const auto name = blob.child("Name");
+        const auto properties = blob.child("Properties");
+        const auto size = whole_number(properties.child_value("Content-Length"));
+        if (!name || !size) return std::nullopt;
+        const bool encoded = std::string_view(name.attribute("Encoded").value()) == "true";
+        std::string key = name.child_value();
+        if (encoded) key = http::decode_percent(key);
+        out.items.push_back({std::move(key), *size, unquoted(properties.child_value("Etag"))});
+    }
+    out.next = root.child_value("NextMarker");
+    return out;
+}
+
+}  // namespace
+
+azure_container::azure_container(context& of, const http::transport_factory& connect,
+                                 const azure_connection& at, std::string called, std::string with_sas,
+                                 azure_options how)
+    : shard(of),
+      name(std::move(called)),
+      base(at.endpoint.path + "/" + name),
+      sas(std::move(with_sas)),
+      exchange(of, connect, at, name),
+      retrying(exchange, of.time, of.random, how.retries) {}
+
+http::request azure_container::about(std::string_view method, std::string_view key,
+                                     std::string_view query) const {
+    http::request req;
+    req.method = method;
+    req.target = base;
+    if (!key.empty()) req.target.append("/").append(http::encode_path(key));
+    char between = '?';
+    for (const auto part : {query, std::string_view(sas)}) {
+        if (part.empty()) continue;
+        req.target += between;
+        req.target += part;
+        between = '&';
+    }
+    req.headers.reserve(10);
+    req.headers.emplace_back("x-ms-version", protocol_version);
+    return req;
+}
+
+error azure_container::explain(std::string_view method, std::string_view key, const error& why) const {
+    error_details d = why.details();
+    std::string text(method);
+    text.append(" ").append(name);
+    if (!key.empty()) text.append("/").append(key);
+    d.context = text.append(": ").append(why.context());
+    return {why.what(), std::move(d)};
+}
+
+azure_store::azure_store(context& shard, const http::transport_factory& connect, const azure_connection& at,
+                         std::string container, std::string sas, azure_options how)
+    : in_(std::make_shared<azure_container>(shard, connect, at, std::move(container), std::move(sas), how)) {
+    can_.max_put = largest_put;
+    can_.min_part = 1;
+    can_.max_parts = most_blocks;
+    can_.only_if_absent = true;
+    can_.list = true;
+    can_.remove = true;
+}
+
+task<result<object_info>> azure_store::put(const std::string& key, const payload& body,
+                                           const put_options& how, time_source::steady deadline) {
+    const auto problem = key_problem(key);
+    if (!problem.empty()) co_return in_->explain("PUT", key.substr(0, 64), error(disposition::park, problem));
+    auto req = in_->about("PUT", key, {});
+    req.body = body;
+    const std::uint64_t size = http::body_size(req);
+    if (size > largest_put)
+        co_return in_->explain("PUT", key,
+                               error(disposition::park, "larger than the 5000 MiB of one request"));
+    req.headers.emplace_back("x-ms-blob-type", "BlockBlob");
+    req.headers.emplace_back("Content-Type", how.content_type);
+    req.headers.emplace_back("Content-MD5", http::to_base64(http::md5(body)));
+    if (how.only_if_absent) req.headers.emplace_back("If-None-Match", "*");
+    auto answer = co_await in_->retrying.send(req, deadline);
+    if (answer.has_value()) co_return object_info{key, size, etag_of(*answer)};
+    // The key is a function of the content's identity: what is there is what we would have written.
+    const auto& why = answer.error();
+    if (how.only_if_absent && says_already_there(why.status(), why.provider_code()))
+        co_return object_info{key, size, {}};
+    co_return in_->explain("PUT", key, why);
+}
+
+task<result<object_info>> azure_store::head(const std::string& key, time_source::steady deadline) {
+    auto req = in_->about("HEAD", key, {});
+    auto answer = co_await in_->retrying.send(req, deadline);
+    if (!answer.has_value()) {
+        const auto& why = answer.error();
+        const bool absent =
+            why.status() == 404 && (why.provider_code().empty() || why.provider_code() == "BlobNotFound");
+        if (!absent) co_return in_->explain("HEAD", key, why);
+        error_details d;
+        d.status = 404;
+        d.provider_code = not_found;
+        d.context = "HEAD " + in_->name + "/" + key + ": 404, there is no such blob";
+        co_return error(disposition::park, std::move(d));
+    }
+    const auto size = whole_number(header_or_empty(*answer, "content-length"));
+    if (!size)
+        co_return in_->explain("HEAD", key,
+                               error(disposition::retry, "the answer does not say how long it is"));
+    co_return object_info{key, *size, etag_of(*answer)};
+}
+
+task<result<page>> azure_store::list(const std::string& prefix, const std::string& from,
+                                     time_source::steady deadline) {
+    std::string query = "restype=container&comp=list";
+    if (!prefix.empty()) query.append("&prefix=").append(http::encode_query(prefix));
+    if (!from.empty()) query.append("&marker=").append(http::encode_query(from));
+    auto req = in_->about("GET", {}, query);
+    auto answer = co_await in_->retrying.send(req, deadline);
+    if (!answer.has_value()) co_return in_->explain("LIST", prefix, answer.error());
+    auto listing = read_listing(answer->body);
+    if (!listing)
+        co_return in_->explain("LIST", prefix,
+                               error(disposition::retry, "the answer is not a whole listing"));
+    co_return std::move(*listing);
+}
+
+task<result<>> azure_store::remove(const std::string& key, time_source::steady deadline) {
+    auto req = in_->about("DELETE", key, {});
+    auto answer = co_await in_->retrying.send(req, deadline);
+    if (answer.has_value() || answer.error().provider_code() == "BlobNotFound") co_return result<>();
+    co_return in_->explain("DELETE", key, answer.error());
+}
+
+task<result<std::unique_ptr<multipart>>>
+azure_store::start_multipart(const std::string& key, const put_options& how, time_source::steady) {
+    const auto problem = key_problem(key);
+    if (!problem.empty()) co_return in_->explain("PUT", key.substr(0, 64), error(disposition::park, problem));
+    co_return std::unique_ptr<multipart>(std::make_unique<azure_blocks>(in_, key, how));
+}
+
+std::string container_problem(std::string_view name) {
+    const auto problem = [name](std::string_view why) {
+        return "container \"" + std::string(name) + "\" " + std::string(why);
+    };
+    const auto alnum = [](char c) { return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9'); };
+    if (name.empty()) return "a container (bucket) is required";
+    if (name.size() < 3 || name.size() > 63) return problem("must have 3 to 63 characters");
+    if (!std::ranges::all_of(name, [alnum](char c) { return alnum(c) || c == '-'; }))
+        return problem("may hold lower-case letters, digits and '-' only");
+    if (!alnum(name.front()) || !alnum(name.back()))
+        return problem("must begin and end with a letter or digit");
+    if (name.find("--") != std::string_view::npos) return problem("must not hold two hyphens in a row");
+    return {};
+}
+
+namespace {
+
+struct azure_way_in {
+    azure_connection at{};
+    std::string sas{};
+};
+
+/// What the credential says, in the form the store uses; errors name the credential.
+result<azure_way_in> way_in(const credential& with, const std::string& name) {
+    const auto wrong = [&name](const std::string& why) {
+        return error(disposition::stop, name + ": " + why);
+    };
+    if (!with.endpoint.empty())
+        return wrong("an Azure credential has its endpoint in the connection string (BlobEndpoint)");
+    if (with.token.empty()) return wrong("it has no token, which is the connection string");
+    auto at = parse_connection_string(with.token.reveal());
+    if (!at.has_value()) return wrong(at.error().context());
+    azure_way_in out;
+    if (!at->sas.empty()) {
+        auto query = sas_query(at->sas);
+        if (!query.has_value()) return wrong(query.error().context());
+        out.sas = std::move(*query);
+    } else if (at->key.empty()) {
+        return wrong("the connection string has neither AccountKey nor SharedAccessSignature");
+    }
+    out.at = std::move(*at);
+    out.at.endpoint.to.ca_file = with.ca_file;
+    return out;
+}
+
+std::string azure_check(const destination& to, const credential* with) {
+    auto problem = container_problem(to.bucket);
+    if (!problem.empty()) return problem;
+    problem = credential_problem(to, with, "token", "Azure");
+    if (!problem.empty()) return problem;
+    const auto in = way_in(*with, "credential " + to.credential_id);
+    return in.has_value() ? std::string() : in.error().context();
+}
+
+}  // namespace
+
+store_kind azure_kind(azure_options how) {
+    store_kind kind;
+    kind.needs_credential = true;
+    kind.check = azure_check;
+    kind.make = [how](const destination& to, const credential* with,
+                      store_environment& env) -> result<std::unique_ptr<store>> {
+        const auto problem = azure_check(to, with);
+        if (!problem.empty()) return error(disposition::stop, problem);
+        auto in = way_in(*with, "credential " + to.credential_id);
+        if (!in.has_value()) return in.error();
+        return std::unique_ptr<store>(std::make_unique<azure_store>(env.shard, env.http.transports(), in->at,
+                                                                    to.bucket, std::move(in->sas), how));
+    };
+    return kind;
+}
+
+}  // namespace firehose::storage

@@ -1,0 +1,64 @@
+/// Block blobs in a container of Azure Blob Storage or of its emulator.
+#pragma once
+#include "http/retry.hpp"
+#include "storage/azure_exchange.hpp"
+#include "storage/registry.hpp"
+#include "storage/store.hpp"
+
+namespace firehose::storage {
+
+struct azure_options {
+    http::backoff retries{};  ///< of one call; longer outages are the spool's business
+};
+
+/// What azure_store sends its requests through. Shared with uploads in parts, which may outlive the store.
+struct azure_container {
+    azure_container(context& of, const http::transport_factory& connect, const azure_connection& at,
+                    std::string called, std::string sas, azure_options how);
+
+    /// `query` without '?'; the SAS is added here and nowhere else.
+    http::request about(std::string_view method, std::string_view key, std::string_view query) const;
+    error explain(std::string_view method, std::string_view key, const error& why) const;
+
+    context& shard;
+    std::string name;
+    std::string base;  ///< path of the container, without a trailing slash
+    std::string sas;   ///< as sas_query() makes it, empty when a key signs
+    azure_exchange exchange;
+    http::retrying retrying;
+};
+
+/// The contract is storage/store.hpp's. Every body carries its length and its MD5, so that no part of a blob
+/// can be stored in its place. A blob that is already there answers a conditional put with 409, which is
+/// success. Large bodies go in blocks (start_multipart); what an unfinished upload leaves is invisible and
+/// goes by itself after a week. Errors name container, key, status, provider code and request id and never
+/// hold a query. Single shard; may be cancelled at any time.
+class azure_store final : public store {
+public:
+    /// `sas` is what sas_query() gave, empty for a key.
+    azure_store(context& shard, const http::transport_factory& connect, const azure_connection& at,
+                std::string container, std::string sas, azure_options how = {});
+
+    const capabilities& can() const noexcept override { return can_; }
+    task<result<object_info>> put(const std::string& key, const payload& body, const put_options& how,
+                                  time_source::steady deadline) override;
+    task<result<object_info>> head(const std::string& key, time_source::steady deadline) override;
+    task<result<page>> list(const std::string& prefix, const std::string& from,
+                            time_source::steady deadline) override;
+    task<result<>> remove(const std::string& key, time_source::steady deadline) override;
+    task<result<std::unique_ptr<multipart>>> start_multipart(const std::string& key, const put_options& how,
+                                                             time_source::steady deadline) override;
+
+private:
+    std::shared_ptr<azure_container> in_;
+    capabilities can_;
+};
+
+/// What is wrong with a container's name; empty when nothing is. 3 to 63 lower-case letters, digits and
+/// single inner hyphens.
+std::string container_problem(std::string_view name);
+
+/// Type "azure": credential of type "token" whose token is a connection string with a key or a SAS.
+store_kind azure_kind(azure_options how = {});
+
+}  // namespace firehose::storage

@@ -1,0 +1,104 @@
+#include "storage/azure_errors.hpp"
+
+#include <boost/test/unit_test.hpp>
+
+#include <vector>
+
+using namespace firehose;
+using namespace firehose::storage;
+
+BOOST_AUTO_TEST_SUITE(azure_verdicts)
+
+BOOST_AUTO_TEST_CASE(every_row_of_the_table) {
+    using enum disposition;
+    struct row {
+        int status;
+        const char* code;
+        disposition what;
+        bool clock = false;
+    };
+    const std::vector<row> rows = {
+        // worth another try, also when there was no body to read a code from
+        {500, "InternalError", retry},
+        {500, "OperationTimedOut", retry},
+        {500, "", retry},
+        {502, "", retry},
+        {503, "", retry},
+        {504, "", retry},
+        {408, "", retry},
+        {409, "", retry},
+        {409, "AccountBeingCreated", retry},
+        {412, "LeaseIdMissing", retry},
+        {400, "Md5Mismatch", retry},
+        {400, "Crc64Mismatch", retry},
+        {400, "InvalidBlockList", retry},
+        {200, "InternalError", retry},
+        {200, "", retry},
+        {203, "", retry},
+        // and with less zeal
+        {503, "ServerBusy", slow_down},
+        {429, "", slow_down},
+        // a person must act
+        {403, "AuthenticationFailed", stop, true},
+        {403, "AuthorizationFailure", stop, true},
+        {403, "", stop, true},
+        {403, "AuthorizationPermissionMismatch", stop},
+        {403, "AuthorizationResourceTypeMismatch", stop},
+        {403, "KeyBasedAuthenticationNotPermitted", stop},
+        {403, "SomethingNew", stop},
+        {401, "NoAuthenticationInformation", stop},
+        {401, "", stop},
+        {400, "InvalidAuthenticationInfo", stop},
+        {400, "InvalidHeaderValue", stop},
+        {404, "ContainerNotFound", stop},
+        {404, "ResourceNotFound", stop},
+        {404, "", stop},
+        {409, "ContainerBeingDeleted", stop},
+        {409, "PublicAccessNotPermitted", stop},
+        {405, "UnsupportedHttpVerb", stop},
+        {301, "", stop},
+        {307, "", stop},
+        {501, "", stop},
+        // this event can never succeed
+        {404, "BlobNotFound", park},
+        {409, "BlobAlreadyExists", park},
+        {409, "InvalidBlobType", park},
+        {409, "BlobImmutableDueToPolicy", park},
+        {403, "UnauthorizedBlobOverwrite", park},
+        {412, "ConditionNotMet", park},
+        {413, "RequestBodyTooLarge", park},
+        {413, "", park},
+        {400, "InvalidUri", park},
+        {400, "OutOfRangeInput", park},
+        {400, "", park},
+        {411, "MissingContentLengthHeader", park},
+    };
+    for (const auto& r : rows) {
+        const auto remedy = r.clock ? azure_remedy::adjust_clock : azure_remedy::none;
+        const bool right = judge_azure(r.status, r.code) == azure_verdict{r.what, remedy};
+        BOOST_TEST(right, r.status << " " << r.code);
+    }
+}
+
+BOOST_AUTO_TEST_CASE(a_blob_that_is_there_already) {
+    BOOST_TEST(says_already_there(409, "BlobAlreadyExists"));
+    BOOST_TEST(says_already_there(403, "UnauthorizedBlobOverwrite"));
+    BOOST_TEST(!says_already_there(409, ""));
+    BOOST_TEST(!says_already_there(409, "InvalidBlobType"));
+    BOOST_TEST(!says_already_there(412, "ConditionNotMet"));
+}
+
+BOOST_AUTO_TEST_CASE(advice_is_something_to_do) {
+    const azure_subject key{"PUT", "acme", "events", false};
+    const azure_subject sas{"PUT", "acme", "events", true};
+    BOOST_TEST(azure_advice("ContainerNotFound", 404, key) ==
+               "container events does not exist in account acme; create it or correct the name");
+    BOOST_TEST(
+        azure_advice("AuthenticationFailed", 403, key).find("the key does not belong to account acme") == 0U);
+    BOOST_TEST(azure_advice("AuthenticationFailed", 403, sas).find("the SAS is expired") == 0U);
+    BOOST_TEST(azure_advice("AuthorizationPermissionMismatch", 403, sas) ==
+               "the SAS lacks the permission write (w)");
+    BOOST_TEST(azure_advice("InternalError", 500, key) == "");
+}
+
+BOOST_AUTO_TEST_SUITE_END()
