@@ -1,5 +1,7 @@
 #include "http/retry.hpp"
 
+#include "pipeline/backoff.hpp"
+
 #include <algorithm>
 
 namespace firehose::http {
@@ -8,10 +10,7 @@ std::optional<std::chrono::milliseconds> next_wait(const error& why, const reque
                                                    double uniform, const backoff& how) {
     const bool passing = why.what() == disposition::retry || why.what() == disposition::slow_down;
     if (!passing || !req.idempotent || attempt >= how.attempts) return std::nullopt;
-    auto ceiling = how.base;
-    for (int i = 1; i < attempt && ceiling < how.cap; ++i) ceiling *= 2;
-    ceiling = std::min(ceiling, how.cap);
-    auto wait = std::chrono::duration_cast<std::chrono::milliseconds>(ceiling * uniform);
+    auto wait = full_jitter(how.base, how.cap, static_cast<unsigned>(attempt - 1), uniform);
     if (why.retry_after()) wait = std::max(wait, *why.retry_after());
     return wait;
 }
