@@ -63,7 +63,7 @@ stage_asan() {
 stage_tsan() {
     export TSAN_OPTIONS=second_deadlock_stack=1:external_symbolizer_path=/usr/lib/llvm-19/bin/llvm-symbolizer
     configure "$root/build-tsan" -DCMAKE_CXX_COMPILER=clang++-19 -DCMAKE_BUILD_TYPE=Check "-DCMAKE_CXX_FLAGS=-O1 -g1" \
-        -DFIREHOSE_SANITIZE=thread -DFIREHOSE_TESTS=ON -DFIREHOSE_EXAMPLES=ON &&
+        -DFIREHOSE_SANITIZE=thread -DFIREHOSE_TESTS=ON -DFIREHOSE_EXAMPLES=OFF &&
         build "$root/build-tsan" &&
         run_tests "$root/build-tsan" ${without_randomisation[@]+"${without_randomisation[@]}"} -- "${sanitizer_tests[@]}"
 }
