@@ -151,7 +151,9 @@ def ask_clang_query(query_file, arguments):
 
 def coroutines(build):
     query = query_text()
-    units = translation_units(build)
+    # Templates of headers are seen where they are instantiated, and that is where tasks are.
+    has_tasks = re.compile(r"\b(co_await|co_return|task<)")
+    units = {n: e for n, e in translation_units(build).items() if has_tasks.search((ROOT / n).read_text())}
     with tempfile.NamedTemporaryFile("w", suffix=".query") as file:
         file.write(query)
         file.flush()
