@@ -23,10 +23,23 @@ std::size_t characters(std::string_view text) {
         std::ranges::count_if(text, [](char c) { return (static_cast<unsigned char>(c) & 0xC0) != 0x80; }));
 }
 
+/// Azure resolves such parts before it looks at the name, so the blob would get another one.
+bool has_dot_part(std::string_view path) {
+    for (std::size_t at = 0; at <= path.size();) {
+        const std::size_t end = std::min(path.find('/', at), path.size());
+        const auto part = path.substr(at, end - at);
+        if (part == "." || part == "..") return true;
+        at = end + 1;
+    }
+    return false;
+}
+
 std::string key_problem(std::string_view key) {
     const std::size_t length = characters(key);
-    if (length > 0 && length <= longest_key) return {};
-    return "a key has 1 to 1024 characters, this one has " + std::to_string(length);
+    if (length == 0 || length > longest_key)
+        return "a key has 1 to 1024 characters, this one has " + std::to_string(length);
+    if (has_dot_part(key)) return "Azure cannot keep a key with a part that is '.' or '..'";
+    return {};
 }
 
 std::optional<page> read_listing(std::string_view body) {
@@ -222,6 +235,7 @@ result<azure_way_in> way_in(const credential& with, const std::string& name) {
 std::string azure_check(const destination& to, const credential* with) {
     auto problem = container_problem(to.bucket);
     if (!problem.empty()) return problem;
+    if (has_dot_part(to.prefix)) return "prefix: Azure cannot keep a part that is '.' or '..'";
     problem = credential_problem(to, with, "token", "Azure");
     if (!problem.empty()) return problem;
     const auto in = way_in(*with, "credential " + to.credential_id);

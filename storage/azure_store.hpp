@@ -31,7 +31,8 @@ struct azure_container {
 /// The contract is storage/store.hpp's. Every body carries its length and its MD5, so that no part of a blob
 /// can be stored in its place. A blob that is already there answers a conditional put with 409, which is
 /// success. Large bodies go in blocks (start_multipart); what an unfinished upload leaves is invisible and
-/// goes by itself after a week. Errors name container, key, status, provider code and request id and never
+/// goes by itself after a week. Keys have 1 to 1024 characters and no part that is
+/// "." or ".."; others are parked. Errors name container, key, status, provider code and request id and never
 /// hold a query. Single shard; may be cancelled at any time.
 class azure_store final : public store {
 public:

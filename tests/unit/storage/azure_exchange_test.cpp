@@ -186,10 +186,11 @@ BOOST_AUTO_TEST_CASE(nobody_is_led_astray) {
     BOOST_TEST(server.seen.size() == 1U);
 }
 
-BOOST_AUTO_TEST_CASE(keys_too_long_never_leave_the_house) {
+BOOST_AUTO_TEST_CASE(keys_that_azure_cannot_keep_never_leave_the_house) {
     const payload body;
     const put_options how;
-    for (const auto& key : {std::string(), std::string(1025, 'k')}) {
+    for (const auto& key : {std::string(), std::string(1025, 'k'), std::string(".."), std::string("a/./b"),
+                            std::string("a/..")}) {
         const auto done = run(store->put(key, body, how, time.now() + 1h));
         BOOST_REQUIRE(!done.has_value());
         BOOST_TEST((done.error().what() == disposition::park));
@@ -347,6 +348,10 @@ BOOST_FIXTURE_TEST_CASE(what_is_wrong_with_a_destination_is_said_in_words, kind_
     to.bucket = "a--b";
     mentions("container \"a--b\"");
     to.bucket = "events";
+    to.prefix = "a/../b";
+    mentions("prefix");
+    to.prefix = ".hidden/a..b";
+    BOOST_TEST(problem() == "");
     BOOST_TEST(azure_kind().check(to, nullptr).find("does not exist") != std::string::npos);
     with.type = "user";
     mentions("type \"token\" to be used for Azure");
