@@ -93,8 +93,14 @@ install() ( # one at a time: several builds may share the cache
     node_is_new_enough || fetch "node-$node_package" "$(basename "$(dirname "$(dirname "$own_node")")")@$node_package"
 )
 
-install || exit 3
-if [ $job = install ]; then exit 0; fi
+if [ $job = install ]; then install || exit 3; exit 0; fi
+if ! install; then
+    # It comes from npm alone, which not every build machine may ask.
+    why="SKIPPED, NOT PASSED: Azurite could not be fetched from npm, nothing is tried on a real Azure server"
+    echo "$why" >&2
+    if [ -n "$dir" ]; then mkdir -p "$dir"; echo "$why" >"$dir/env"; fi
+    exit 77
+fi
 
 if ! command -v openssl >/dev/null; then
     echo "openssl is missing; install: apt-get install --no-install-recommends openssl" >&2
