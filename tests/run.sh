@@ -56,7 +56,7 @@ stage_asan() {
     export UBSAN_OPTIONS=print_stacktrace=1
     # Slower here, and the full numbers ran in the clang stage.
     export FIREHOSE_E2E_EVENTS=${FIREHOSE_E2E_EVENTS:-1000} FIREHOSE_KILLS=${FIREHOSE_KILLS:-4}
-    configure "$root/build-asan" -DCMAKE_CXX_COMPILER=g++ -DCMAKE_BUILD_TYPE=Check "-DCMAKE_CXX_FLAGS=-O1 -g1" \
+    configure "$root/build-asan" -DCMAKE_CXX_COMPILER=g++ -DCMAKE_BUILD_TYPE=Check "-DCMAKE_CXX_FLAGS=-O0 -g1" \
         -DFIREHOSE_SANITIZE=address,undefined -DFIREHOSE_TESTS=ON -DFIREHOSE_EXAMPLES=ON &&
         build "$root/build-asan" &&
         run_tests "$root/build-asan" ${without_randomisation[@]+"${without_randomisation[@]}"} -- "${sanitizer_tests[@]}"
