@@ -1,8 +1,8 @@
 # How the scripts configure and build; sourced, not run. Needs `root` set to the top of the sources.
 # shellcheck shell=bash
 
-# The compiler cache makes second builds quick, also across build directories.
-export CCACHE_NOHASHDIR=1 CCACHE_SLOPPINESS="${CCACHE_SLOPPINESS:-pch_defines,time_macros}"
+# The compiler cache makes second builds quick, also across build directories and checkouts.
+export CCACHE_BASEDIR="$root" CCACHE_NOHASHDIR=1 CCACHE_SLOPPINESS="${CCACHE_SLOPPINESS:-pch_defines,time_macros}"
 
 # As many jobs as there are cores and memory: the largest files take about 1 GB each.
 job_count() {
