@@ -43,6 +43,9 @@ run_tests() { # DIRECTORY WRAPPER... -- CTEST-ARGUMENT...
 
 sanitizer_tests=(-LE 'lint|consumer|bench|compile_fail')
 
+# Several files of a target at once compile in a third of the time; the clang stage compiles each alone.
+together=(-DCMAKE_UNITY_BUILD=ON -DCMAKE_UNITY_BUILD_BATCH_SIZE=10)
+
 stage_setup() { bash "$root/tests/setup.sh"; }
 
 stage_clang() {
@@ -57,7 +60,7 @@ stage_asan() {
     # Slower here, and the full numbers ran in the clang stage.
     export FIREHOSE_E2E_EVENTS=${FIREHOSE_E2E_EVENTS:-1000} FIREHOSE_KILLS=${FIREHOSE_KILLS:-4}
     configure "$root/build-asan" -DCMAKE_CXX_COMPILER=g++ -DCMAKE_BUILD_TYPE=Check "-DCMAKE_CXX_FLAGS=-O0 -g1" \
-        -DFIREHOSE_SANITIZE=address,undefined -DFIREHOSE_TESTS=ON -DFIREHOSE_EXAMPLES=ON &&
+        "${together[@]}" -DFIREHOSE_SANITIZE=address,undefined -DFIREHOSE_TESTS=ON -DFIREHOSE_EXAMPLES=ON &&
         build "$root/build-asan" &&
         run_tests "$root/build-asan" ${without_randomisation[@]+"${without_randomisation[@]}"} -- "${sanitizer_tests[@]}"
 }
@@ -65,7 +68,7 @@ stage_asan() {
 stage_tsan() {
     export TSAN_OPTIONS=second_deadlock_stack=1:external_symbolizer_path=/usr/lib/llvm-19/bin/llvm-symbolizer
     configure "$root/build-tsan" -DCMAKE_CXX_COMPILER=clang++-19 -DCMAKE_BUILD_TYPE=Check "-DCMAKE_CXX_FLAGS=-O1 -g1" \
-        -DFIREHOSE_SANITIZE=thread -DFIREHOSE_TESTS=ON -DFIREHOSE_EXAMPLES=OFF &&
+        "${together[@]}" -DFIREHOSE_SANITIZE=thread -DFIREHOSE_TESTS=ON -DFIREHOSE_EXAMPLES=OFF &&
         build "$root/build-tsan" &&
         run_tests "$root/build-tsan" ${without_randomisation[@]+"${without_randomisation[@]}"} -- "${sanitizer_tests[@]}"
 }

@@ -11,7 +11,7 @@ using namespace firehose::app;
 using namespace std::chrono_literals;
 using stages::standing;
 
-struct fixture {
+struct closing_account_fixture {
     stages::account books{};
     time_source::steady begun{};
 
@@ -35,7 +35,7 @@ struct fixture {
     }
 };
 
-BOOST_FIXTURE_TEST_SUITE(closing, fixture)
+BOOST_FIXTURE_TEST_SUITE(closing, closing_account_fixture)
 
 BOOST_AUTO_TEST_CASE(the_shape_for_machines) {
     event({"aws", "local"}, standing::delivered);

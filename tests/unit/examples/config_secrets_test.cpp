@@ -19,7 +19,7 @@ struct variable {
     variable(const variable&) = delete;
 };
 
-struct fixture {
+struct config_secrets_fixture {
     configured file{};
 
     static std::string with(std::string_view password) {
@@ -39,7 +39,7 @@ struct fixture {
     }
 };
 
-BOOST_FIXTURE_TEST_SUITE(config_secrets, fixture)
+BOOST_FIXTURE_TEST_SUITE(config_secrets, config_secrets_fixture)
 
 BOOST_AUTO_TEST_CASE(from_the_environment) {
     const variable set(canary);

@@ -10,7 +10,7 @@ using namespace std::chrono_literals;
 
 bool contains(const std::string& text, std::string_view part) { return text.find(part) != std::string::npos; }
 
-struct fixture {
+struct config_fixture {
     configured file{};
 
     loaded good(std::string_view text, const override_list& overrides = {}) {
@@ -31,7 +31,7 @@ struct fixture {
 constexpr std::string_view to_out =
     R"({"default":{"enabled":true,"services":{"local":{"type":"directory","enabled":true,"bucket":"out"}}}})";
 
-BOOST_FIXTURE_TEST_SUITE(config, fixture)
+BOOST_FIXTURE_TEST_SUITE(config, config_fixture)
 
 BOOST_AUTO_TEST_CASE(what_is_not_said_has_the_documented_value) {
     const auto out = good(to_out);

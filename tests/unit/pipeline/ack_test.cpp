@@ -15,7 +15,7 @@ task<> wait_for_room(ack_window& w, std::size_t limit) { co_await w.room(limit);
 
 task<> wait_until_settled(ack_window& w) { co_await w.settled(); }
 
-struct fixture : shard_fixture {
+struct ack_fixture : shard_fixture {
     std::vector<std::uint64_t> committed;
     ack_window window{[this](std::uint64_t p) { committed.push_back(p); }, x.ex};
     ledger books;
@@ -25,7 +25,7 @@ using positions = std::vector<std::uint64_t>;
 
 }  // namespace
 
-BOOST_FIXTURE_TEST_SUITE(acks, fixture)
+BOOST_FIXTURE_TEST_SUITE(acks, ack_fixture)
 
 BOOST_AUTO_TEST_CASE(a_token_destroyed_is_lost) {
     { const auto token = books.open(); }

@@ -41,7 +41,7 @@ task<> receive_one(ints& c, std::vector<int>& got) {
 
 task<> wait_readable(ints& c) { co_await c.readable(); }
 
-struct fixture : shard_fixture {
+struct channel_fixture : shard_fixture {
     std::string log;
     std::vector<int> got;
     bool put(ints& c, int value, std::size_t weight = 1) { return c.try_send(value, weight); }
@@ -49,7 +49,7 @@ struct fixture : shard_fixture {
 
 }  // namespace
 
-BOOST_FIXTURE_TEST_SUITE(channels, fixture)
+BOOST_FIXTURE_TEST_SUITE(channels, channel_fixture)
 
 BOOST_AUTO_TEST_CASE(close_drains_before_it_ends) {
     ints c(x.ex, 10);

@@ -10,10 +10,10 @@ namespace {
 using namespace std::chrono_literals;
 using namespace test;
 
-struct fixture : shard_fixture {
+struct coalesce_fixture : shard_fixture {
     ledger books;
     std::vector<std::vector<int>> got;
-    ~fixture() { BOOST_TEST(books.balanced()); }
+    ~coalesce_fixture() { BOOST_TEST(books.balanced()); }
 };
 
 constexpr std::size_t plenty = 1 << 20;
@@ -41,7 +41,7 @@ struct timed {
 
 }  // namespace
 
-BOOST_FIXTURE_TEST_SUITE(coalescing, fixture)
+BOOST_FIXTURE_TEST_SUITE(coalescing, coalesce_fixture)
 
 BOOST_AUTO_TEST_CASE(by_count) {
     auto p = numbers{&books, 10, 1} | coalesce({plenty, 4, 1h}) | collecting<int>{&got};

@@ -34,11 +34,11 @@ namespace {
 using namespace std::chrono_literals;
 using namespace test;
 
-struct fixture : shard_fixture {
+struct compose_fixture : shard_fixture {
     ledger books;
     std::vector<std::vector<int>> got;
     std::vector<std::vector<std::string>> texts;
-    ~fixture() { BOOST_TEST(books.balanced()); }
+    ~compose_fixture() { BOOST_TEST(books.balanced()); }
 
     template <class P> static task<> run_whole(P& p, context& c) { co_await p.run(c); }
 };
@@ -57,7 +57,7 @@ struct leaves_early {
 
 }  // namespace
 
-BOOST_FIXTURE_TEST_SUITE(composition, fixture)
+BOOST_FIXTURE_TEST_SUITE(composition, compose_fixture)
 
 BOOST_AUTO_TEST_CASE(a_pipeline_drains_to_its_end) {
     auto p = numbers{&books, 10, 3} | passing{} | collecting<int>{&got};

@@ -10,12 +10,12 @@ namespace {
 using namespace std::chrono_literals;
 using namespace test;
 
-struct fixture : shard_fixture {
+struct fan_out_fixture : shard_fixture {
     ledger books;
     std::vector<std::vector<int>> left, right;
     std::vector<int> stored;
     int failures = 0;
-    ~fixture() { BOOST_TEST(books.balanced()); }
+    ~fan_out_fixture() { BOOST_TEST(books.balanced()); }
     bool logged(std::string_view text) const {
         return std::any_of(log_lines.begin(), log_lines.end(),
                            [text](const std::string& l) { return l.find(text) != std::string::npos; });
@@ -50,7 +50,7 @@ struct leaves {
 
 }  // namespace
 
-BOOST_FIXTURE_TEST_SUITE(fan_outs, fixture)
+BOOST_FIXTURE_TEST_SUITE(fan_outs, fan_out_fixture)
 
 BOOST_AUTO_TEST_CASE(every_branch_gets_everything) {
     auto p = numbers{&books, 5, 2} | fan_out(collecting<int>{&left}, collecting<int>{&right});

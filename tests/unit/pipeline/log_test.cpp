@@ -8,14 +8,14 @@
 namespace firehose {
 namespace {
 
-struct fixture {
+struct log_fixture {
     std::vector<std::string> lines;
     logger log{[this](log_level, std::string_view line) { lines.emplace_back(line); }};
 };
 
 }  // namespace
 
-BOOST_FIXTURE_TEST_SUITE(logging, fixture)
+BOOST_FIXTURE_TEST_SUITE(logging, log_fixture)
 
 BOOST_AUTO_TEST_CASE(a_message_and_its_fields) {
     log.info("spooled", {{"destination", "aws"}, {"count", 3}, {"why", "no answer"}, {"empty", ""}});

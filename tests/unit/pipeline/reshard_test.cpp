@@ -76,10 +76,10 @@ struct home_numbers {
     }
 };
 
-template <class P> task<> run_owned(P p, context& x) { co_await p.run(x); }
+template <class P> task<> run_kept(P p, context& x) { co_await p.run(x); }
 
 /// One shard that is home and target at once, in virtual time.
-struct fixture : shard_fixture {
+struct reshard_fixture : shard_fixture {
     ledger books;
     std::vector<std::vector<int>> got;
     reshard<int> crossing{x.ex, {x.ex, x.ex}};
@@ -87,7 +87,7 @@ struct fixture : shard_fixture {
 
 }  // namespace
 
-BOOST_FIXTURE_TEST_SUITE(resharding, fixture)
+BOOST_FIXTURE_TEST_SUITE(resharding, reshard_fixture)
 
 BOOST_AUTO_TEST_CASE(everything_arrives_and_every_verdict_comes_back) {
     auto home = numbers{&books, 20} | crossing.sink();
@@ -189,10 +189,10 @@ struct crossing_run {
         if (shard == 0) {
             crossing =
                 std::make_unique<reshard<int>>(all[0], std::vector<executor>(all.begin() + 1, all.end()));
-            return run_owned(home_numbers{&books, count} | crossing->sink(), x);
+            return run_kept(home_numbers{&books, count} | crossing->sink(), x);
         }
         const int fails = shard == 1 ? fail_at : -1;
-        return run_owned(crossing->source(shard - 1) | storing{&store, fails}, x);
+        return run_kept(crossing->source(shard - 1) | storing{&store, fails}, x);
     }
     run_report run() {
         run_options options;

@@ -86,7 +86,7 @@ task<> shielded_once(context& x, int& rounds) {
     ++rounds;
 }
 
-task<> counts(context& x) {
+task<> counts_things(context& x) {
     ++x.count["things"];
     co_return;
 }
@@ -121,7 +121,7 @@ BOOST_AUTO_TEST_CASE(a_pipeline_to_its_end) {
 }
 
 BOOST_AUTO_TEST_CASE(a_task_will_do) {
-    const auto report = run([](context& x) { return counts(x); }, quiet());
+    const auto report = run([](context& x) { return counts_things(x); }, quiet());
     BOOST_TEST((report.how == ending::finished));
     BOOST_TEST(report.counters.at("things") == 1U);
 }
@@ -208,7 +208,7 @@ BOOST_AUTO_TEST_CASE(shards_have_their_own_thread_and_are_counted_together) {
     std::set<std::thread::id> threads;
     const auto where = [&](context& x) -> task<> {
         return with_scope(x.ex, [&](task_scope& s) {
-            s.spawn(counts(x));
+            s.spawn(counts_things(x));
             const std::lock_guard hold(lock);
             threads.insert(std::this_thread::get_id());
         });

@@ -12,7 +12,7 @@ namespace {
 
 using namespace std::chrono_literals;
 
-struct fixture : shard_fixture {
+struct scope_fixture : shard_fixture {
     std::string events;
 };
 
@@ -135,7 +135,7 @@ std::string message_of(const std::exception_ptr& e) { return describe(e); }
 
 }  // namespace
 
-BOOST_FIXTURE_TEST_SUITE(scopes, fixture)
+BOOST_FIXTURE_TEST_SUITE(scopes, scope_fixture)
 
 BOOST_AUTO_TEST_CASE(waits_for_its_children) {
     const auto begin = time.now();

@@ -39,13 +39,13 @@ task<> hang(context& x) {
     co_await never.receive();
 }
 
-struct fixture : shard_fixture {
+struct small_parts_fixture : shard_fixture {
     std::string order;
 };
 
 }  // namespace
 
-BOOST_FIXTURE_TEST_SUITE(semaphores, fixture)
+BOOST_FIXTURE_TEST_SUITE(semaphores, small_parts_fixture)
 
 BOOST_AUTO_TEST_CASE(bounds_what_runs_and_serves_in_order) {
     semaphore s(x.ex, 2);
@@ -115,7 +115,7 @@ BOOST_AUTO_TEST_CASE(assigning_over_a_permit_gives_the_old_one_back) {
 
 BOOST_AUTO_TEST_SUITE_END()
 
-BOOST_FIXTURE_TEST_SUITE(stopping, fixture)
+BOOST_FIXTURE_TEST_SUITE(stopping, small_parts_fixture)
 
 BOOST_AUTO_TEST_CASE(phases_only_move_forward) {
     auto t = start(wait_for(stop, order));
@@ -143,7 +143,7 @@ BOOST_AUTO_TEST_CASE(cancelling_implies_draining) {
 
 BOOST_AUTO_TEST_SUITE_END()
 
-BOOST_FIXTURE_TEST_SUITE(support, fixture)
+BOOST_FIXTURE_TEST_SUITE(support, small_parts_fixture)
 
 BOOST_AUTO_TEST_CASE(virtual_time_jumps_to_the_next_sleeper) {
     const auto begin = time.now();

@@ -12,11 +12,11 @@ namespace {
 using namespace std::chrono_literals;
 using namespace test;
 
-struct fixture : shard_fixture {
+struct transform_fixture : shard_fixture {
     ledger books;
     std::vector<std::vector<int>> got;
     std::vector<std::vector<std::string>> texts;
-    ~fixture() { BOOST_TEST(books.balanced()); }
+    ~transform_fixture() { BOOST_TEST(books.balanced()); }
 };
 
 std::string name_of(const int& i) { return "n" + std::to_string(i); }
@@ -31,7 +31,7 @@ task<> push_refused(sender<int>& out, batch<int>& b, bool& taken) {
 
 }  // namespace
 
-BOOST_FIXTURE_TEST_SUITE(transforms, fixture)
+BOOST_FIXTURE_TEST_SUITE(transforms, transform_fixture)
 
 BOOST_AUTO_TEST_CASE(changes_the_type_and_keeps_the_obligation) {
     auto p = numbers{&books, 3, 2} | transform(name_of) | collecting<std::string>{&texts};
