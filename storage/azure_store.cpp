@@ -231,6 +231,8 @@ result<azure_way_in> way_in(const credential& with, const std::string& name) {
     out.at = std::move(*at);
     auto& to = out.at.endpoint.to;
     to.ca_file = with.ca_file;
+    to.client_certificate = with.client_certificate;
+    to.client_key = with.client_key;
     return out;
 }
 
