@@ -18,19 +18,20 @@ client::client(context& shard, client_options how)
 task<result<std::unique_ptr<connection>>> client::open(const authority& to, time_source::steady deadline) {
     connect_options how{how_};
     if (to.tls) {
-        auto tls = tls_.get(to.ca_file);
+        auto tls = tls_.get(to);
         if (!tls.has_value()) co_return tls.error();
         how.tls = *tls;
         how.resume = pool_.session_for(to);
     }
     const auto resolve_by = std::min(deadline, shard_.time.now() + how_.wait.resolve);
-    auto where = co_await resolver_.lookup(to.host, resolve_by);
+    const auto& host = goes_through(how_.proxy, to) ? how_.proxy->host : to.host;
+    auto where = co_await resolver_.lookup(host, resolve_by);
     if (!where.has_value()) co_return where.error();
     auto made = co_await open_connection(shard_, to, *where, how, deadline);
     if (made.has_value()) {
         ++opened_;
     } else {
-        resolver_.forget(to.host);
+        resolver_.forget(host);
     }
     co_return made;
 }
@@ -59,7 +60,12 @@ task<result<response>> client::send(const authority& to, request& req, signer* b
             auto signed_ = by->sign(req, shard_.time.wall_now());
             if (!signed_.has_value()) co_return signed_.error();
         }
+        conn->expect_from(give_no_leave_.contains(to) ? never_expect : how_.expect_continue);
         auto answer = co_await conn->exchange(req, deadline);
+        if (answer.has_value() && answer->status == 417 && conn->expected()) {
+            give_no_leave_.insert(to);
+            continue;
+        }
         if (answer.has_value()) {
             pool_.give_back(to, std::move(conn));
             co_return answer;

@@ -7,10 +7,12 @@
 #include "http/tls.hpp"
 #include "http/transport.hpp"
 
+#include <set>
+
 namespace firehose::http {
 
 /// One per shard; outlives everything that sends through it. Proxies named in the environment are
-/// ignored on purpose: who may see the traffic is decided by configuration.
+/// ignored on purpose: who may see the traffic is decided by client_options::proxy alone.
 class client {
 public:
     explicit client(context& shard, client_options how = {});
@@ -35,6 +37,7 @@ private:
     resolver resolver_;
     tls_contexts tls_;
     pool pool_;
+    std::set<authority> give_no_leave_;  ///< answered 417 to an expectation
     std::uint64_t& opened_;
     std::uint64_t& reused_;
     std::uint64_t& stale_;

@@ -1,20 +1,17 @@
 #include "http/connection.hpp"
 
+#include "http/answer_reader.hpp"
+#include "http/dial.hpp"
+#include "http/request_head.hpp"
 #include "http/tls.hpp"
+#include "http/watchdog.hpp"
 
-#include <boost/asio/basic_stream_socket.hpp>
-#include <boost/asio/basic_waitable_timer.hpp>
 #include <boost/asio/buffer.hpp>
 #include <boost/asio/error.hpp>
-#include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/redirect_error.hpp>
 #include <boost/asio/ssl/error.hpp>
 #include <boost/asio/ssl/stream.hpp>
 #include <boost/asio/write.hpp>
-#include <boost/beast/core/flat_buffer.hpp>
-#include <boost/beast/http/error.hpp>
-#include <boost/beast/http/fields.hpp>
-#include <boost/beast/http/parser.hpp>
 #include <boost/system/system_error.hpp>
 #include <openssl/err.h>
 #include <openssl/ssl.h>
@@ -22,7 +19,8 @@
 #include <algorithm>
 #include <cerrno>
 #include <exception>
-#include <optional>
+#include <span>
+#include <utility>
 
 #include <sys/socket.h>
 
@@ -30,164 +28,37 @@ namespace firehose::http {
 
 namespace {
 
-namespace beast = boost::beast;
 namespace ssl = asio::ssl;
-using tcp = asio::ip::tcp;
-using tcp_socket = asio::basic_stream_socket<tcp, executor>;
 using tls_stream = ssl::stream<tcp_socket>;
-using timer = asio::basic_waitable_timer<std::chrono::steady_clock,
-                                         asio::wait_traits<std::chrono::steady_clock>, executor>;
-
-/// Answers with a status from 300 up keep the first part of their body and drop the rest; others
-/// must fit, since half an answer must never be mistaken for a whole one.
-struct bounded_body {
-    struct value_type {
-        std::string text{};
-        std::size_t most = 0;        ///< of an answer below 300
-        std::size_t most_error = 0;  ///< of an answer from 300 up
-        bool truncated = false;
-    };
-    class reader {
-    public:
-        /// Made before the head is there, so the status is looked at only when the body comes.
-        template <bool Request, class Fields>
-        reader(beast::http::header<Request, Fields>& head, value_type& into)
-            : head_(&head),
-              status_([](const void* h) {
-                  return static_cast<const beast::http::header<Request, Fields>*>(h)->result_int();
-              }),
-              into_(into) {}
-        void init(const boost::optional<std::uint64_t>& length, error_code& ec) {
-            ec = {};
-            if (refusal() || !length) return;
-            if (*length > into_.most) {
-                ec = beast::http::error::body_limit;
-            } else {
-                into_.text.reserve(static_cast<std::size_t>(*length));
-            }
-        }
-        template <class Buffers> std::size_t put(const Buffers& buffers, error_code& ec) {
-            ec = {};
-            std::size_t taken = 0;
-            for (auto it = asio::buffer_sequence_begin(buffers); it != asio::buffer_sequence_end(buffers);
-                 ++it) {
-                const asio::const_buffer part(*it);
-                const std::size_t room = (refusal() ? into_.most_error : into_.most) - into_.text.size();
-                const std::size_t fits = std::min(room, part.size());
-                into_.text.append(static_cast<const char*>(part.data()), fits);
-                taken += part.size();
-                if (fits == part.size()) continue;
-                if (!refusal()) ec = beast::http::error::body_limit;
-                into_.truncated = true;
-            }
-            return taken;
-        }
-        void finish(error_code& ec) { ec = {}; }
-
-    private:
-        bool refusal() const { return status_(head_) >= 300; }
-        const void* head_;
-        unsigned (*status_)(const void*);
-        value_type& into_;
-    };
-};
-using parser = beast::http::response_parser<bounded_body>;
-
-/// Closes the socket when a phase has lasted too long. The timer is left running while the due time
-/// moves away, and checks when it fires, so that progress costs an assignment and no system call.
-class watchdog {
-    struct shared {
-        shared(executor ex, time_source& t, tcp_socket& s) : wake(ex), time(t), socket(&s) {}
-        timer wake;
-        time_source& time;
-        tcp_socket* socket;  ///< null once the connection is gone
-        time_source::steady end = time_source::steady::max();
-        time_source::steady due = time_source::steady::max();
-        time_source::steady armed = time_source::steady::max();
-        const char* phase = "";
-        bool expired = false;
-    };
-
-public:
-    watchdog(executor ex, time_source& time, tcp_socket& socket)
-        : s_(std::make_shared<shared>(ex, time, socket)) {}
-    watchdog(const watchdog&) = delete;
-    ~watchdog() {
-        s_->socket = nullptr;
-        s_->wake.cancel();
-    }
-    /// No phase lasts beyond `end`.
-    void begin(time_source::steady end) {
-        s_->end = end;
-        s_->expired = false;
-    }
-    void watch(const char* phase, std::chrono::milliseconds at_most) {
-        s_->phase = phase;
-        s_->due = std::min(s_->end, s_->time.now() + at_most);
-        if (s_->due < s_->armed) arm(s_);
-    }
-    void rest() {
-        s_->due = time_source::steady::max();
-        if (s_->armed == time_source::steady::max()) return;
-        s_->armed = time_source::steady::max();
-        s_->wake.cancel();
-    }
-    bool expired() const noexcept { return s_->expired; }
-    const char* phase() const noexcept { return s_->phase; }
-    bool by_deadline() const noexcept { return s_->due == s_->end; }
-
-private:
-    static void arm(const std::shared_ptr<shared>& s) {
-        s->armed = s->due;
-        s->wake.expires_after(std::max(s->due - s->time.now(), std::chrono::steady_clock::duration::zero()));
-        s->wake.async_wait([s](error_code ec) {
-            if (ec || s->socket == nullptr || s->armed == time_source::steady::max()) return;
-            if (s->time.now() < s->due) {
-                arm(s);
-                return;
-            }
-            s->expired = true;
-            s->armed = time_source::steady::max();
-            error_code ignored;
-            s->socket->close(ignored);
-        });
-    }
-    std::shared_ptr<shared> s_;
-};
 
 tcp_socket& socket_of(tcp_socket& s) { return s; }
 tcp_socket& socket_of(tls_stream& s) { return s.next_layer(); }
 
-/// Like std::isgraph and blanks, without locale; obs-text is allowed.
-bool sendable(std::string_view text) {
-    return std::ranges::all_of(text, [](char c) { return c == '\t' || (c >= ' ' && c != 0x7f) || c < 0; });
-}
-
-/// A request line and headers that cannot be split by what is in them.
-std::optional<std::string> head_of(const request& req, std::string_view user_agent) {
-    if (req.target.empty() || req.target.find_first_of(" \t") != std::string::npos) return std::nullopt;
-    if (!sendable(req.method) || !sendable(req.target)) return std::nullopt;
-    std::string out;
-    out.reserve(512 + req.target.size());
-    out.append(req.method).append(" ").append(req.target).append(" HTTP/1.1\r\n");
-    for (const auto& [name, value] : req.headers) {
-        if (name.empty() || !sendable(name) || name.find_first_of(": \t") != std::string::npos)
-            return std::nullopt;
-        if (!sendable(value)) return std::nullopt;
-        out.append(name).append(": ").append(value).append("\r\n");
+/// A request on its way out.
+struct outgoing {
+    explicit outgoing(executor ex) : finished(ex) {}
+    void begin() {
+        rest.clear();
+        ec = {};
+        whole = false;
+        under_way = false;
     }
-    if (!user_agent.empty() && !find_header(req.headers, "User-Agent"))
-        out.append("User-Agent: ").append(user_agent).append("\r\n");
-    const std::size_t length = body_size(req);
-    if (length > 0 || req.method == "PUT" || req.method == "POST")
-        out.append("Content-Length: ").append(std::to_string(length)).append("\r\n");
-    out.append("\r\n");
-    return out;
-}
+    std::string head{};
+    std::string joined{};                     ///< head and body in one piece, for TLS
+    std::vector<asio::const_buffer> rest{};   ///< what has not been handed to a write yet
+    std::span<const asio::const_buffer> now;  ///< what the write under way is about
+    wait_queue finished;
+    error_code ec{};
+    bool whole = false;      ///< all of it was written
+    bool under_way = false;  ///< a write refers to the buffers
+};
 
-bool is_cut(const error_code& ec) {
-    return ec == asio::error::eof || ec == asio::error::connection_reset || ec == asio::error::broken_pipe ||
-           ec == ssl::error::stream_truncated || ec == asio::error::connection_aborted;
+/// The parts of `buffers` behind the first `sent` bytes.
+std::span<const asio::const_buffer> without(std::vector<asio::const_buffer>& buffers, std::size_t sent) {
+    std::size_t gone = 0;
+    while (gone < buffers.size() && sent >= buffers[gone].size()) sent -= buffers[gone++].size();
+    if (gone < buffers.size()) buffers[gone] += sent;
+    return std::span(buffers).subspan(gone);
 }
 
 template <class Stream> class stream_connection final : public connection {
@@ -198,8 +69,10 @@ public:
     stream_connection(context& shard, const authority& to, const client_options& how, A&&... stream)
         : shard_(shard),
           how_(how),
-          name_(http::describe(to)),
+          name_(http::describe(to, how)),
           stream_(std::forward<A>(stream)...),
+          reader_(how.accept),
+          out_(shard.ex),
           dog_(shard.ex, shard.time, socket_of(stream_)) {}
 
     ~stream_connection() override {
@@ -220,34 +93,35 @@ public:
         used_ = true;
         reusable_ = false;
         answered_ = false;
-        auto head = head_of(req, how_.user_agent);
-        if (!head)
+        expected_ = body_size(req) > 0 && body_size(req) >= expect_from_;
+        const auto when = expected_ ? body_goes::on_leave : body_goes::at_once;
+        if (!write_head(out_.head, req, how_.user_agent, when))
             co_return error(disposition::park,
                             "the request cannot be sent: a line break or blank is where none may be");
-        if (!is_tls && first && !quiet()) co_return failed("answered or closed before it was asked", {});
+        if (!is_tls && first && !quiet())
+            co_return connection_failed(name_, "answered or closed before it was asked", {});
 
         // From here on nothing may throw past the write under way, which refers to the caller's bytes.
         const bool saved = co_await asio::this_coro::throw_if_cancelled();
         co_await asio::this_coro::throw_if_cancelled(false);
         dog_.begin(std::min(deadline, shard_.time.now() + how_.wait.whole));
-        outgoing out(shard_.ex);
-        dog_.watch("sending the request", how_.wait.progress);
-        start_writing(out, *head, req);
-        const bool head_only = req.method == "HEAD";
         result<response> answer;
         std::exception_ptr broken;
         try {
-            answer = co_await read_answer(out, head_only);
+            start_writing(req);
+            answer = co_await read_answer(req);
         } catch (...) {
             broken = std::current_exception();
         }
-        if (!out.done || !answer.has_value() || broken) close();
-        while (!out.done) {
+        dog_.rest();
+        if (!out_.whole || !answer.has_value() || broken) close();
+        while (out_.under_way) {
             error_code ignored;
             auto quietly = asio::redirect_error(use_task, ignored);
-            co_await out.finished.async_wait(quietly);
+            co_await out_.finished.async_wait(quietly);
         }
         dog_.rest();
+        body_ = body_after_head_ = nullptr;
         co_await asio::this_coro::throw_if_cancelled(saved);
         if (broken) std::rethrow_exception(broken);
         const auto cancelled = co_await asio::this_coro::cancellation_state;
@@ -256,6 +130,8 @@ public:
         co_return answer;
     }
 
+    void expect_from(std::size_t bytes) noexcept override { expect_from_ = bytes; }
+    bool expected() const noexcept override { return expected_; }
     bool reusable() const noexcept override { return reusable_; }
     bool answered() const noexcept override { return answered_; }
 
@@ -277,32 +153,7 @@ public:
         return session_;
     }
 
-    error failed(std::string_view what, const error_code& ec) const {
-        error_details d;
-        d.code = ec;
-        d.context.append(name_).append(" ").append(what);
-        if (ec && !is_cut(ec)) d.context.append(": ").append(ec.message());
-        return {disposition::retry, std::move(d)};
-    }
-    error timed_out() const {
-        error_details d;
-        d.code = asio::error::timed_out;
-        d.context.append(name_).append(dog_.by_deadline() ? ": the time for the request ended while "
-                                                          : ": no progress while ");
-        d.context.append(dog_.phase());
-        return {disposition::retry, std::move(d)};
-    }
-
 private:
-    struct outgoing {
-        explicit outgoing(executor ex) : finished(ex) {}
-        std::vector<asio::const_buffer> buffers{};
-        std::string flat{};
-        wait_queue finished;
-        error_code ec{};
-        bool done = false;
-    };
-
     void close() noexcept {
         error_code ignored;
         socket().close(ignored);
@@ -316,123 +167,154 @@ private:
         return true;
     }
 
-    /// One scatter write of the head and the caller's spans. Asio's TLS stream encrypts one buffer at
-    /// a time, each into a record and a packet of its own, so small requests are joined for it.
-    void start_writing(outgoing& out, std::string& head, const request& req) {
+    /// Asio's TLS stream encrypts one buffer at a time, each into a record and a packet of its own, so
+    /// small requests are joined for it. All others are one scatter write of the head and the caller's
+    /// spans. A body that waits for leave follows in send_body().
+    void start_writing(const request& req) {
+        out_.begin();
         constexpr std::size_t one_record = 16 * 1024;
-        if (is_tls && head.size() + body_size(req) <= one_record) {
-            out.flat = std::move(head);
+        if (expected_) {
+            out_.rest.emplace_back(asio::buffer(out_.head));
+            body_ = &req;
+            write_rest();
+            dog_.watch("waiting for leave to send the body", how_.wait.leave, [this] { send_body(); });
+            return;
+        }
+        if (is_tls && out_.head.size() + body_size(req) <= one_record) {
+            out_.joined.assign(out_.head);
             for (const auto& part : req.body)
-                out.flat.append(reinterpret_cast<const char*>(part.data()), part.size());
-            out.buffers.emplace_back(asio::buffer(out.flat));
+                out_.joined.append(reinterpret_cast<const char*>(part.data()), part.size());
+            out_.rest.emplace_back(asio::buffer(out_.joined));
         } else {
-            out.buffers.reserve(req.body.size() + 1);
-            out.buffers.emplace_back(asio::buffer(head));
-            for (const auto& part : req.body)
-                if (!part.empty()) out.buffers.emplace_back(part.data(), part.size());
+            out_.rest.emplace_back(asio::buffer(out_.head));
+            add_body(req);
+        }
+        write_rest();
+    }
+
+    void add_body(const request& req) {
+        for (const auto& part : req.body)
+            if (!part.empty()) out_.rest.emplace_back(part.data(), part.size());
+    }
+
+    /// The server gave leave, or was silent for long enough.
+    void send_body() {
+        if (body_ == nullptr) return;
+        const auto& req = *std::exchange(body_, nullptr);
+        if (out_.ec) return;
+        if (out_.under_way) {  // the head is not even out: the body goes behind it
+            body_after_head_ = &req;
+            return;
+        }
+        out_.rest.clear();
+        add_body(req);
+        write_rest();
+    }
+
+    void write_rest() {
+        dog_.watch("sending the request", how_.wait.progress);
+        out_.now = out_.rest;
+        if constexpr (!is_tls) {
+            error_code ec;
+            const std::size_t sent = stream_.write_some(out_.now, ec);  // never waits
+            out_.now = without(out_.rest, sent);
+            if (ec == asio::error::would_block) ec = {};
+            if (ec || out_.now.empty()) return written(ec);
         }
         const auto and_on = [this, sent = std::size_t{0}](const error_code& ec, std::size_t total) mutable {
-            if (total > sent && !answered_) dog_.watch("sending the request", how_.wait.progress);
+            if (total > sent && may_watch_writing()) dog_.watch("sending the request", how_.wait.progress);
             sent = total;
             return ec ? std::size_t{0} : std::size_t{256 * 1024};
         };
-        asio::async_write(stream_, out.buffers, and_on, [this, &out](const error_code& ec, std::size_t) {
-            out.ec = ec;
-            out.done = true;
-            if (!ec && !answered_) dog_.watch("waiting for the answer", how_.wait.first_byte);
-            out.finished.wake_all();
+        out_.under_way = true;
+        asio::async_write(stream_, out_.now, and_on, [this](const error_code& ec, std::size_t) {
+            out_.under_way = false;
+            written(ec);
+            out_.finished.wake_all();
         });
     }
 
-    task<result<response>> read_answer(outgoing& out, bool head_only) {
-        constexpr int most_interim_answers = 8;
-        for (int interim = 0; interim <= most_interim_answers; ++interim) {
-            parser p;
-            prepare(p, head_only);
-            auto whole = co_await read_message(p);
-            if (!whole.has_value()) co_return whole.error();
-            const auto status = p.get().result_int();
-            if (status == 101) co_return failed("switched to another protocol unasked", {});
-            if (status / 100 != 1) co_return finish(p, out);
-            answered_ = true;
+    void written(const error_code& ec) {
+        out_.ec = ec;
+        if (ec || !socket().is_open()) return;
+        if (body_ != nullptr) return;  // it waits for leave
+        if (body_after_head_ != nullptr) {
+            out_.rest.clear();
+            add_body(*std::exchange(body_after_head_, nullptr));
+            return write_rest();
         }
-        co_return failed("sent interim answers without end", {});
+        out_.whole = true;
+        if (may_watch_writing()) dog_.watch("waiting for the answer", how_.wait.first_byte);
     }
 
-    void prepare(parser& p, bool head_only) {
-        p.header_limit(static_cast<std::uint32_t>(how_.accept.head));
-        p.body_limit(boost::none);  // bounded_body is stricter and keeps the first part of refusals
-        p.eager(true);
-        p.skip(head_only);
-        p.get().body().most = how_.accept.body;
-        p.get().body().most_error = how_.accept.error_body;
-    }
+    /// The answer's own progress counts as soon as there is some, leave for the body aside.
+    bool may_watch_writing() const noexcept { return body_ == nullptr && (!answered_ || expected_); }
 
-    /// Feeds the parser until the message is whole, or enough of it has been kept.
-    task<result<>> read_message(parser& p) {
+    task<result<response>> read_answer(const request& req) {
+        constexpr int most_interim_answers = 8;
+        using state = answer_reader::state;
+        const auto kind = req.method == "HEAD" ? answer_body::none : answer_body::possible;
+        int interim = 0;
+        auto got = reader_.begin(kind);
         for (;;) {
+            if (got == state::broken) co_return connection_failed(name_, reader_.problem(), {});
+            if (got == state::whole) {
+                const int status = reader_.status();
+                if (status == 101)
+                    co_return connection_failed(name_, "switched to another protocol unasked", {});
+                if (status / 100 != 1) co_return finish();
+                if (++interim > most_interim_answers)
+                    co_return connection_failed(name_, "sent interim answers without end", {});
+                if (status == 100) send_body();
+                got = reader_.begin(kind);
+                if (got != state::partial) continue;
+            }
             error_code ec;
-            const std::size_t used = p.put(received_.data(), ec);
-            received_.consume(used);
-            if (ec && ec != beast::http::error::need_more)
-                co_return failed("sent an answer that is not valid HTTP", ec);
-            if (p.is_done()) co_return result<>();
-            if (p.is_header_done() && p.get().body().truncated) co_return result<>();
-
-            constexpr std::size_t at_once = 16 * 1024;
-            const auto room = received_.prepare(at_once);
+            const auto room = reader_.room();
             auto quietly = asio::redirect_error(use_task, ec);
             const std::size_t n = co_await stream_.async_read_some(room, quietly);
-            received_.commit(n);
             if (n > 0) {
                 answered_ = true;
-                dog_.watch("reading the answer", how_.wait.progress);
+                if (body_ == nullptr) dog_.watch("reading the answer", how_.wait.progress);
+                got = reader_.add(n);
             }
-            if (!ec) continue;
-            if (dog_.expired()) co_return timed_out();
-            if (n == 0 && ends_at_close(p, ec)) co_return result<>();
-            co_return failed(answered_ ? "cut its answer off" : "closed the connection without an answer",
-                             ec);
+            if (!ec || got != state::partial) continue;
+            if (dog_.expired()) co_return connection_late(name_, dog_);
+            const bool ends_here = ec == asio::error::eof;  // FIN, or TLS' own farewell
+            if (ends_here) got = reader_.end();
+            if (got == state::whole) continue;
+            co_return cut(ec);
         }
     }
 
-    /// An answer without a length ends where the connection does: by FIN, or by TLS' own farewell.
-    static bool ends_at_close(parser& p, const error_code& ec) {
-        if (ec != asio::error::eof || !p.is_header_done()) return false;
-        error_code incomplete;
-        p.put_eof(incomplete);
-        return !incomplete && p.is_done();
+    error cut(const error_code& ec) {
+        if (auto refusal = refused_client_certificate(name_, ec)) return *refusal;
+        return connection_failed(
+            name_, answered_ ? "cut its answer off" : "closed the connection without an answer", ec);
     }
 
-    result<response> finish(parser& p, const outgoing& out) {
-        auto& message = p.get();
-        if (p.need_eof() && !p.chunked() && message.count(beast::http::field::transfer_encoding) > 0)
-            return failed("sent an answer in an unknown transfer coding", {});
-        response r;
-        r.status = static_cast<int>(message.result_int());
-        if (!out.done && r.status < 300)
-            return failed("reported success before it had the whole request", {});
-        if (out.ec && r.status < 300) return failed("stopped reading the request, yet reported success", {});
-        for (const auto& field : message) {
-            const auto name = field.name_string();
-            const auto value = field.value();
-            r.headers.emplace_back(std::string(name.data(), name.size()),
-                                   std::string(value.data(), value.size()));
-        }
-        r.body = std::move(message.body().text);
-        r.body_truncated = message.body().truncated;
-        reusable_ = p.is_done() && message.keep_alive() && !p.need_eof() && !r.body_truncated && out.done &&
-                    !out.ec && received_.size() == 0 && nothing_buffered();
-        return r;
+    result<response> finish() {
+        const bool refusal = reader_.status() >= 300;
+        if (!refusal && !out_.whole && !out_.ec)
+            return connection_failed(name_, "reported success before it had the whole request", {});
+        if (!refusal && out_.ec)
+            return connection_failed(name_, "stopped reading the request, yet reported success", {});
+        reusable_ = reader_.keep_alive() && out_.whole && !reader_.left_over() && nothing_buffered();
+        return reader_.take();
     }
 
     context& shard_;
     const client_options& how_;
     std::string name_;
     Stream stream_;
-    beast::flat_buffer received_;
+    answer_reader reader_;
+    outgoing out_;
     watchdog dog_;
     tls_session session_{};
+    const request* body_ = nullptr;             ///< waits for leave
+    const request* body_after_head_ = nullptr;  ///< has it, and waits for the head to be out
+    std::size_t expect_from_ = never_expect;
+    bool expected_ = false;
     bool used_ = false;
     bool reusable_ = false;
     bool answered_ = false;
@@ -442,29 +324,11 @@ using plain_connection = stream_connection<tcp_socket>;
 using tls_connection = stream_connection<tls_stream>;
 
 template <class Connection>
-task<result<>> connect(Connection& c, const authority& to, const addresses& where, const client_options& how,
-                       time_source::steady deadline) {
-    error last(disposition::retry, describe(to) + " has no address");
-    for (const auto& address : where) {
-        error_code ec;
-        c.socket().close(ec);
-        c.dog().begin(deadline);
-        c.dog().watch("connecting", how.wait.connect);
-        const tcp::endpoint peer(address, to.port);
-        auto quietly = asio::redirect_error(use_task, ec);
-        co_await c.socket().async_connect(peer, quietly);
-        const bool late = c.dog().expired();
-        c.dog().rest();
-        if (!ec && !late) {
-            c.socket().set_option(tcp::no_delay(true), ec);
-            co_return result<>();
-        }
-        const auto cancelled = co_await asio::this_coro::cancellation_state;
-        if (cancelled.cancelled() != asio::cancellation_type::none)
-            throw boost::system::system_error(asio::error::operation_aborted);
-        last = late ? c.timed_out() : c.failed("cannot be reached", ec);
-    }
-    co_return last;
+task<result<>> reach(Connection& c, const authority& to, const addresses& where, const client_options& how,
+                     time_source::steady deadline) {
+    auto reached = co_await dial(c.socket(), c.dog(), to, where, how, deadline);
+    if (!reached.has_value() || !goes_through(how.proxy, to)) co_return reached;
+    co_return co_await open_tunnel(c.socket(), c.dog(), to, how, deadline);
 }
 
 error refused_certificate(const authority& to, long why) {
@@ -479,6 +343,7 @@ error refused_certificate(const authority& to, long why) {
 task<result<>> handshake(tls_connection& c, const authority& to, const connect_options& how,
                          time_source::steady deadline) {
     SSL* const handle = c.stream().native_handle();
+    const auto name = describe(to, how.client);
     error_code ec = expect_host(handle, to.host);
     if (ec) co_return error(disposition::stop, "the host of " + describe(to) + " cannot be verified by TLS");
     if (how.resume) SSL_set_session(handle, how.resume.get());
@@ -493,10 +358,11 @@ task<result<>> handshake(tls_connection& c, const authority& to, const connect_o
     const auto cancelled = co_await asio::this_coro::cancellation_state;
     if (cancelled.cancelled() != asio::cancellation_type::none)
         throw boost::system::system_error(asio::error::operation_aborted);
-    if (late) co_return c.timed_out();
+    if (late) co_return connection_late(name, c.dog());
     const long verified = SSL_get_verify_result(handle);
     if (verified != X509_V_OK) co_return refused_certificate(to, verified);
-    co_return c.failed("could not agree on TLS", ec);
+    if (auto refusal = refused_client_certificate(name, ec)) co_return *refusal;
+    co_return connection_failed(name, "could not agree on TLS", ec);
 }
 
 }  // namespace
@@ -507,13 +373,13 @@ task<result<std::unique_ptr<connection>>> open_connection(context& shard, const 
     std::unique_ptr<connection> made;
     if (!to.tls) {
         auto plain = std::make_unique<plain_connection>(shard, to, how.client, shard.ex);
-        auto reached = co_await connect(*plain, to, where, how.client, deadline);
+        auto reached = co_await reach(*plain, to, where, how.client, deadline);
         if (!reached.has_value()) co_return reached.error();
         made = std::move(plain);
         co_return made;
     }
     auto secure = std::make_unique<tls_connection>(shard, to, how.client, shard.ex, *how.tls);
-    auto reached = co_await connect(*secure, to, where, how.client, deadline);
+    auto reached = co_await reach(*secure, to, where, how.client, deadline);
     if (!reached.has_value()) co_return reached.error();
     auto agreed = co_await handshake(*secure, to, how, deadline);
     if (!agreed.has_value()) co_return agreed.error();

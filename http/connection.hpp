@@ -27,6 +27,10 @@ public:
     /// more, also when cancelled. After an error, and after some answers, the connection is spent.
     virtual task<result<response>> exchange(const request& req, time_source::steady deadline) = 0;
 
+    /// Bodies from this size on wait for leave; never_expect to begin with.
+    virtual void expect_from(std::size_t bytes) noexcept = 0;
+    /// The last exchange asked for leave.
+    virtual bool expected() const noexcept = 0;
     /// The last exchange ended cleanly: whole answer, request fully written, nothing left over, the
     /// server did not ask to close.
     virtual bool reusable() const noexcept = 0;
@@ -44,7 +48,8 @@ struct connect_options {
     tls_session resume{};
 };
 
-/// Tries the addresses in turn. May be cancelled; leaves nothing behind.
+/// Tries the addresses in turn; they are the proxy's where the authority is reached through one. May be
+/// cancelled; leaves nothing behind.
 task<result<std::unique_ptr<connection>>> open_connection(context& shard, const authority& to,
                                                           const addresses& where, const connect_options& how,
                                                           time_source::steady deadline);

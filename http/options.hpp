@@ -1,7 +1,11 @@
 /// What a client waits for, reads and keeps.
 #pragma once
+#include "http/proxy.hpp"
+
 #include <chrono>
 #include <cstddef>
+#include <limits>
+#include <optional>
 #include <string>
 
 namespace firehose::http {
@@ -13,6 +17,7 @@ struct timeouts {
     std::chrono::milliseconds tls{5'000};          ///< handshake
     std::chrono::milliseconds progress{10'000};    ///< without a byte moving, while writing or reading
     std::chrono::milliseconds first_byte{10'000};  ///< of the answer, after the request was written
+    std::chrono::milliseconds leave{1'000};        ///< "100 Continue"; then the body goes without
     std::chrono::milliseconds whole{60'000};       ///< request and answer
 };
 
@@ -22,6 +27,9 @@ struct limits {
     std::size_t body = 16 * 1024 * 1024;  ///< of other answers; more is an error
 };
 
+/// No body is that large.
+inline constexpr std::size_t never_expect = std::numeric_limits<std::size_t>::max();
+
 struct client_options {
     timeouts wait{};
     limits accept{};
@@ -30,6 +38,10 @@ struct client_options {
     std::size_t idle_connections = 128;           ///< kept per authority
     std::chrono::milliseconds addresses{60'000};  ///< how long a resolved name is believed
     std::string user_agent = "firehose";
+    /// Bodies from this size on wait for the server's leave ("Expect: 100-continue"), so that a refusal
+    /// costs no transfer. A server that does not know this (417) is asked without, then and later.
+    std::size_t expect_continue = never_expect;
+    std::optional<proxy_options> proxy{};  ///< of all connections but its exceptions
 };
 
 }  // namespace firehose::http

@@ -16,13 +16,20 @@ std::optional<std::chrono::milliseconds> next_wait(const error& why, const reque
 }
 
 task<result<response>> retrying::send(request& req, time_source::steady deadline) {
+    unsigned paid = 0;
     for (int attempt = 1;; ++attempt) {
         auto answer = co_await next_.send(req, deadline);
-        if (answer.has_value()) co_return answer;
+        if (answer.has_value()) {
+            budget_.succeeded(paid);
+            co_return answer;
+        }
         const auto wait = next_wait(answer.error(), req, attempt, random_.uniform(), how_);
         if (!wait) co_return answer;
         const auto wake = time_.now() + *wait;
         if (wake >= deadline) co_return answer;
+        const auto cost = budget_.take(answer.error());
+        if (!cost) co_return answer;
+        paid = *cost;
         co_await time_.sleep_until(wake);
     }
 }

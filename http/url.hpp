@@ -16,6 +16,8 @@ struct authority {
     std::string host{};  ///< a name or a numeric address, IPv6 without brackets
     std::uint16_t port = 443;
     std::string ca_file{};  ///< PEM file to trust instead of the system's roots; empty: the system's
+    std::string client_certificate{};  ///< PEM file with the chain to show when asked; empty: none
+    std::string client_key{};          ///< PEM file with its key; empty: in the certificate's file
 
     friend auto operator<=>(const authority&, const authority&) = default;
 };

@@ -1,5 +1,6 @@
 /// What all upload stages of a shard share: one lane per destination, the spool, the books.
 #pragma once
+#include "http/retry_budget.hpp"
 #include "pipeline/semaphore.hpp"
 #include "pipeline/stage.hpp"
 #include "stages/account.hpp"
@@ -41,6 +42,7 @@ struct lane {
     std::unique_ptr<storage::store> store{};
     std::optional<error> unusable{};  ///< why there is no store
     breaker gate;
+    http::retry_budget retries{};  ///< second and later attempts of live events
     semaphore permits;
     wait_queue gate_changed;
     std::size_t queued_bytes = 0;   ///< waiting in memory for a permit

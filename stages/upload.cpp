@@ -218,6 +218,7 @@ private:
     task<> deliver(lane& l, delivery_job& job) {
         const unsigned most = job.from_spool() ? 1 : shared_.options().attempts;
         bool tried = false;
+        unsigned paid = 0;
         for (unsigned attempt = 1;; ++attempt) {
             const auto admitted = co_await admit(l, job);
             if (admitted != breaker::admission::go) break;
@@ -231,11 +232,15 @@ private:
             if (put->has_value()) {
                 l.gate.succeeded();
                 l.gate_changed.wake_all();
+                l.retries.succeeded(paid);
                 co_await delivered_now(job);
                 co_return;
             }
             note_failure(l, job, put->error());
             if (attempt >= most || !worth_another_try(put->error())) break;
+            const auto cost = l.retries.take(put->error());
+            if (!cost) break;
+            paid = *cost;
             const auto rested = co_await rest(attempt, put->error());
             if (!rested) break;
         }

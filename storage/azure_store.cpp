@@ -74,7 +74,8 @@ azure_container::azure_container(context& of, const http::transport_factory& con
       base(at.endpoint.path + "/" + name),
       sas(std::move(with_sas)),
       exchange(of, connect, at, name),
-      retrying(exchange, of.time, of.random, how.retries) {}
+      limited(exchange, of, how.at_once),
+      retrying(limited, of.time, of.random, how.retries) {}
 
 http::request azure_container::about(std::string_view method, std::string_view key,
                                      std::string_view query) const {
@@ -228,7 +229,10 @@ result<azure_way_in> way_in(const credential& with, const std::string& name) {
         return wrong("the connection string has neither AccountKey nor SharedAccessSignature");
     }
     out.at = std::move(*at);
-    out.at.endpoint.to.ca_file = with.ca_file;
+    auto& to = out.at.endpoint.to;
+    to.ca_file = with.ca_file;
+    to.client_certificate = with.client_certificate;
+    to.client_key = with.client_key;
     return out;
 }
 

@@ -1,5 +1,6 @@
 /// Block blobs in a container of Azure Blob Storage or of its emulator.
 #pragma once
+#include "http/limiter.hpp"
 #include "http/retry.hpp"
 #include "storage/azure_exchange.hpp"
 #include "storage/registry.hpp"
@@ -8,7 +9,8 @@
 namespace firehose::storage {
 
 struct azure_options {
-    http::backoff retries{};  ///< of one call; longer outages are the spool's business
+    http::backoff retries{};          ///< of one call; longer outages are the spool's business
+    http::limiter_options at_once{};  ///< of all calls together, learned from what Azure takes
 };
 
 /// What azure_store sends its requests through. Shared with uploads in parts, which may outlive the store.
@@ -25,6 +27,7 @@ struct azure_container {
     std::string base;  ///< path of the container, without a trailing slash
     std::string sas;   ///< as sas_query() makes it, empty when a key signs
     azure_exchange exchange;
+    http::limiting limited;
     http::retrying retrying;
 };
 

@@ -52,6 +52,8 @@ result<s3_location> locate_s3(const credential& with, std::string_view bucket, s
         if (dotted) out.base = "/" + http::encode_path(bucket);
     }
     out.to.ca_file = with.ca_file;
+    out.to.client_certificate = with.client_certificate;
+    out.to.client_key = with.client_key;
     return out;
 }
 

@@ -89,7 +89,8 @@ s3_store::s3_store(context& shard, http::transport_factory connect, credential w
                    s3_location at, s3_options how)
     : bucket_(std::move(bucket)),
       exchange_(shard, std::move(connect), std::move(with), bucket_, std::move(at)),
-      retrying_(exchange_, shard.time, shard.random, how.retries) {
+      limited_(exchange_, shard, how.at_once),
+      retrying_(limited_, shard.time, shard.random, how.retries) {
     can_.max_put = largest_put;
     can_.only_if_absent = true;
     can_.list = true;

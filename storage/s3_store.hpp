@@ -1,5 +1,6 @@
 /// Objects in a bucket of S3 or of a server that speaks its protocol.
 #pragma once
+#include "http/limiter.hpp"
 #include "http/retry.hpp"
 #include "storage/registry.hpp"
 #include "storage/s3_exchange.hpp"
@@ -8,7 +9,8 @@
 namespace firehose::storage {
 
 struct s3_options {
-    http::backoff retries{};  ///< of one call; longer outages are the spool's business
+    http::backoff retries{};          ///< of one call; longer outages are the spool's business
+    http::limiter_options at_once{};  ///< of all calls together, learned from what the server takes
 };
 
 /// The contract is storage/store.hpp's. Every PUT carries its length and the SHA-256 of the body, which
@@ -43,6 +45,7 @@ private:
 
     std::string bucket_;
     s3_exchange exchange_;
+    http::limiting limited_;
     http::retrying retrying_;
     capabilities can_;
 };

@@ -89,7 +89,44 @@ authority_of_ours::authority_of_ours() : parts_(std::make_unique<parts>()) {
     file_ = name;
 }
 
-authority_of_ours::~authority_of_ours() { std::filesystem::remove(file_); }
+authority_of_ours::~authority_of_ours() {
+    std::filesystem::remove(file_);
+    for (const auto& name : others_) std::filesystem::remove(name);
+}
+
+std::string authority_of_ours::temporary_file() const {
+    std::string name = (std::filesystem::temp_directory_path() / "firehose-client-XXXXXX").string();
+    const int fd = ::mkstemp(name.data());
+    need(fd >= 0, "temporary file");
+    ::close(fd);
+    others_.push_back(name);
+    return name;
+}
+
+client_files authority_of_ours::client(const std::string& passphrase) const {
+    const key own = make_key();
+    const auto leaf = make_certificate(own.get(), "client", parts_->root.get(), parts_->own_key.get(), -3600,
+                                       3600, "DNS:client.example");
+    const auto write = [&](bool certificate, bool private_key) {
+        const auto name = temporary_file();
+        FILE* out = std::fopen(name.c_str(), "w");
+        need(out != nullptr, "temporary file");
+        std::string locked = passphrase;
+        auto* const word = reinterpret_cast<unsigned char*>(locked.empty() ? nullptr : locked.data());
+        if (certificate) need(PEM_write_X509(out, leaf.get()) == 1, "write");
+        if (private_key)
+            need(PEM_write_PrivateKey(out, own.get(), word == nullptr ? nullptr : EVP_aes_256_cbc(), word,
+                                      static_cast<int>(locked.size()), nullptr, nullptr) == 1,
+                 "write");
+        std::fclose(out);
+        return name;
+    };
+    client_files made;
+    made.certificate = write(true, false);
+    made.key = write(false, true);
+    made.both = write(true, true);
+    return made;
+}
 
 boost::asio::ssl::context authority_of_ours::server(const leaf_options& how) const {
     const key own = make_key();

@@ -40,14 +40,19 @@ task<std::string> peer::read_head() {
 }
 
 task<std::string> peer::read_request() {
-    std::string whole = co_await read_head();
-    const auto length = whole.find("Content-Length: ");
-    if (length == std::string::npos) co_return whole;
-    const std::size_t wanted = std::strtoull(whole.c_str() + length + 16, nullptr, 10);
+    std::string head = co_await read_head();
+    const std::string body = co_await read_body(head);
+    co_return head + body;
+}
+
+task<std::string> peer::read_body(std::string head) {
+    const auto length = head.find("Content-Length: ");
+    if (length == std::string::npos) co_return std::string();
+    const std::size_t wanted = std::strtoull(head.c_str() + length + 16, nullptr, 10);
     while (open && received_.size() < wanted) co_await read_some();
-    whole += received_.substr(0, wanted);
+    std::string body = received_.substr(0, wanted);
     received_.erase(0, wanted);
-    co_return whole;
+    co_return body;
 }
 
 task<> peer::wait_for_close() {

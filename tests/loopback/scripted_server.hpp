@@ -28,6 +28,8 @@ public:
     /// Head and body of one request; empty when the client closed first.
     task<std::string> read_request();
     task<std::string> read_head();
+    /// What belongs to that head.
+    task<std::string> read_body(std::string head);
     /// Until the client closes.
     task<> wait_for_close();
     bool open = true;
