@@ -5,11 +5,13 @@
 #include "stages/account.hpp"
 #include "stages/delivery.hpp"
 #include "stages/normalize_config.hpp"
+#include "stages/open_sqs_spool.hpp"
 #include "stages/spool_backend.hpp"
 #include "storage/registry.hpp"
 
 #include <filesystem>
 #include <memory>
+#include <optional>
 
 namespace firehose::stages {
 
@@ -20,6 +22,7 @@ struct workbench_options {
     storage::credential_map credentials{};
     delivery_options delivery{};
     http::client_options http{};
+    std::optional<sqs_spool_settings> sqs{};  ///< the spool is this queue; data_dir has what it does not take
 };
 
 /// One per shard; outlives the pipelines that use it.

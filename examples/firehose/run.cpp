@@ -107,6 +107,7 @@ private:
         bench.credentials = how_.credentials;
         bench.delivery = how_.delivery;
         bench.http = how_.http;
+        bench.sqs = how_.sqs;
         return bench;
     }
 
