@@ -12,4 +12,6 @@ failure describe_failure(const error& e) {
     return f;
 }
 
+task<> spool_backend::hold_leases() { co_return; }
+
 }  // namespace firehose::stages

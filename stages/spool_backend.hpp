@@ -103,6 +103,9 @@ struct backlog {
     std::optional<time_source::wall> oldest{};   ///< first_failed_at of the oldest record
     std::optional<time_source::wall> next_at{};  ///< earliest next attempt
     failure last_error{};
+    /// Not one destination's share: everything in a queue that several processes may use, which tells
+    /// how many records it has and no more. `to` then names the queue.
+    bool whole_queue = false;
 };
 
 /// Single shard; outlives its running calls. Appending and settling may run concurrently.
@@ -123,6 +126,10 @@ public:
     /// Durable when it returns success; a failure leaves the record leased until the process ends, after
     /// which it is delivered again under the same key.
     virtual task<result<>> settle(lease_id lease, const settlement& what) = 0;
+
+    /// Runs beside the deliveries of leased records, until cancelled: what a backend must do on its own so
+    /// that they stay leased. Returns at once where nothing has to be done.
+    virtual task<> hold_leases();
 
     /// One row per destination that has records or dead letters, in destination order.
     virtual std::vector<backlog> contents() const = 0;

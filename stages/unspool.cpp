@@ -30,6 +30,7 @@ private:
 
     task<> pump(task_scope& s, sender<event>& out) {
         s.spawn(wake_on_drain(state_, x_.stop));
+        s.spawn(shared_.spool().hold_leases());
         {
             sender<event> ends_here(std::move(out));
             co_await take_turns(s, ends_here);

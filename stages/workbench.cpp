@@ -50,6 +50,12 @@ task<result<std::unique_ptr<workbench>>> workbench::open(context& x, workbench_o
     auto spool = co_await directory_spool::open(x, base.files, base.how.data_dir, defaults);
     if (!spool) co_return spool.error();
     bench->spool_ = std::move(*spool);
+    if (base.how.sqs) {
+        auto shared = co_await open_sqs_spool(x, *base.how.sqs, base.how.credentials, base.how.http,
+                                              std::move(bench->spool_));
+        if (!shared) co_return shared.error();
+        bench->spool_ = std::move(*shared);
+    }
     bench->books_ = std::make_shared<account>();
     const stages::delivery::parts parts{base.how.stores, base.how.credentials, base.environment,
                                         *bench->spool_, bench->books_};

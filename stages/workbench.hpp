@@ -5,11 +5,13 @@
 #include "stages/account.hpp"
 #include "stages/delivery.hpp"
 #include "stages/normalize_config.hpp"
+#include "stages/open_sqs_spool.hpp"
 #include "stages/spool_backend.hpp"
 #include "storage/registry.hpp"
 
 #include <filesystem>
 #include <memory>
+#include <optional>
 #include <vector>
 
 namespace firehose::stages {
@@ -22,6 +24,7 @@ struct workbench_options {
     std::vector<storage::settings_rule> destinations{};  ///< how objects are stored, by destination
     delivery_options delivery{};
     http::client_options http{};
+    std::optional<sqs_spool_settings> sqs{};  ///< the spool is this queue; data_dir has what it does not take
 };
 
 /// One per shard; outlives the pipelines that use it.

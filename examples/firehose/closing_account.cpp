@@ -42,12 +42,25 @@ closing_account close_books(const stages::account& books, const std::vector<std:
         closed.backlog[name].parked = row.parked;
     }
     std::map<std::string, std::uint64_t> records;
-    for (const auto& row : spooled) records[row.to.service] += row.records;
+    std::uint64_t in_queue = 0, ours_in_queue = 0;
+    std::string queue;
+    for (const auto& row : spooled) {
+        if (!row.whole_queue) {
+            records[row.to.service] += row.records;
+            continue;
+        }
+        in_queue = row.records;
+        queue = "queue " + row.to.bucket;
+    }
+    for (const auto& [name, t] : closed.targets) ours_in_queue += t.spooled;
     for (const auto& [name, count] : records) {
         const auto known = closed.targets.find(name);
         const auto ours = known == closed.targets.end() ? 0 : known->second.spooled;
         if (count > ours) closed.backlog[name].spooled = count - ours;
+        ours_in_queue -= std::min(count, ours);
     }
+    // A queue does not say whose its records are.
+    if (in_queue > ours_in_queue) closed.backlog[queue].spooled = in_queue - ours_in_queue;
     return closed;
 }
 

@@ -264,10 +264,27 @@ private:
     }
 
     void read_spool(const object_reader& from) {
-        from.only({"type"});
         std::string type = "directory";
         from.read("type", type);
-        if (type != "directory") from.fail("type", "must be \"directory\": the one spool of this version");
+        if (type == "directory") return from.only({"type"});
+        if (type != "sqs") return from.fail("type", "must be \"directory\" or \"sqs\"");
+        from.only({"type", "queue_url", "credential_id", "message_bytes", "dead_letter_queue_url",
+                   "visibility_seconds", "wait_seconds"});
+        stages::sqs_spool_settings queue;
+        from.read("queue_url", queue.queue_url);
+        from.read("credential_id", queue.credential_id);
+        from.read("dead_letter_queue_url", queue.dead_letter_queue_url);
+        from.read("message_bytes", queue.how.message_bytes, 4096, 1 << 20);
+        unsigned visibility = 60, wait = 5;
+        from.read("visibility_seconds", visibility, 3, 43'200);
+        from.read("wait_seconds", wait, 1, 20);
+        queue.how.visibility = std::chrono::seconds(visibility);
+        queue.how.wait = std::chrono::seconds(wait);
+        if (queue.queue_url.empty()) return from.fail("queue_url", "is required");
+        if (queue.credential_id.empty()) return from.fail("credential_id", "is required");
+        const auto problem = stages::sqs_spool_problem(queue, out_.what.credentials);
+        if (!problem.empty()) return from.fail("queue_url", problem);
+        out_.what.sqs = std::move(queue);
     }
 
     void read_sources(const json::value& value) {

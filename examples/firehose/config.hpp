@@ -4,12 +4,14 @@
 #include "stages/delivery.hpp"
 #include "stages/event_reader.hpp"
 #include "stages/normalize_config.hpp"
+#include "stages/open_sqs_spool.hpp"
 #include "storage/credentials.hpp"
 #include "storage/registry.hpp"
 
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -26,6 +28,7 @@ struct configuration {
     stages::delivery_options delivery{};
     std::vector<storage::settings_rule> destinations{};
     http::client_options http{};
+    std::optional<stages::sqs_spool_settings> sqs{};  ///< none: the spool is a directory of data_dir
     std::vector<std::string> inputs{};    ///< of the file sources, in order; "-" is standard input
     std::vector<std::string> services{};  ///< named by flows and default, each once
 };

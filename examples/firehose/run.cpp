@@ -108,6 +108,7 @@ private:
         bench.delivery = how_.delivery;
         bench.destinations = how_.destinations;
         bench.http = how_.http;
+        bench.sqs = how_.sqs;
         return bench;
     }
 

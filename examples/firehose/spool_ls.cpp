@@ -63,6 +63,13 @@ int spool_ls_verb(const spool_ls_arguments& args) {
         std::fprintf(stderr, "error: %s\n", escape_for_log(rows.error().context()).c_str());
         return exit_code::internal;
     }
+    if (configured.what.sqs)
+        std::fprintf(
+            stderr,
+            "note: the spool is the queue %s. What waits there is not listed: a queue tells how many "
+            "messages it has and no more, see firehose validate --live. Listed is what lies in %s.\n",
+            escape_for_log(configured.what.sqs->queue_url).c_str(),
+            escape_for_log(configured.what.data_dir.native()).c_str());
     if (args.json) {
         json::array out;
         for (const auto& row : *rows) out.push_back(to_json(row));

@@ -4,6 +4,7 @@
 #include "examples/firehose/verbs.hpp"
 #include "http/client.hpp"
 #include "pipeline/run.hpp"
+#include "storage/sqs_queue.hpp"
 
 #include <boost/json/array.hpp>
 #include <boost/json/object.hpp>
@@ -19,6 +20,7 @@ namespace {
 struct answer {
     storage::destination to{};
     std::string problem{};  ///< empty: the destination answers
+    std::string note{};
 };
 
 std::set<storage::destination> destinations_of(const configuration& how) {
@@ -46,6 +48,34 @@ task<std::string> ask(storage::store& store, context& x) {
     co_return answers ? std::string() : found.error().context();
 }
 
+/// Also says what is in it, which nothing else can.
+task<answer> ask_queue(context& x, const configuration& how, const std::string& url) {
+    const auto options = stages::sqs_client_options(how.http, how.sqs->how);
+    http::client http(x, options);
+    const auto& with = how.credentials.at(how.sqs->credential_id);
+    const auto at = storage::locate_sqs(with, url).value();
+    storage::sqs_queue queue(x, http.transports(), with, at);
+    const auto about = co_await queue.attributes(x.time.now() + std::chrono::seconds(30));
+    answer out;
+    out.to.service = "spool";
+    out.to.bucket = at.name;
+    if (about)
+        out.note = std::to_string(about->visible) + " records waiting, " + std::to_string(about->delayed) +
+                   " not yet due, " + std::to_string(about->in_flight) + " being delivered";
+    else
+        out.problem = about.error().context();
+    co_return out;
+}
+
+task<> ask_spool(context& x, const configuration& how, std::vector<answer>& answers) {
+    if (!how.sqs) co_return;
+    auto queue = co_await ask_queue(x, how, how.sqs->queue_url);
+    answers.push_back(std::move(queue));
+    if (how.sqs->dead_letter_queue_url.empty()) co_return;
+    auto dead = co_await ask_queue(x, how, how.sqs->dead_letter_queue_url);
+    answers.push_back(std::move(dead));
+}
+
 task<> ask_all(context& x, const configuration& how, const storage::registry& stores,
                std::vector<answer>& answers) {
     http::client http(x, how.http);
@@ -58,12 +88,18 @@ task<> ask_all(context& x, const configuration& how, const storage::registry& st
         const auto* credential = with == how.credentials.end() ? nullptr : &with->second;
         auto made = stores.find(to.type)->make(to, credential, environment);
         if (!made) {
-            answers.push_back({to, made.error().context()});
+            answers.push_back({to, made.error().context(), {}});
             continue;
         }
         auto problem = co_await ask(**made, x);
-        answers.push_back({to, std::move(problem)});
+        answers.push_back({to, std::move(problem), {}});
     }
+    co_await ask_spool(x, how, answers);
+}
+
+std::string verdict_of(const answer& a) {
+    if (!a.problem.empty()) return a.problem;
+    return a.note.empty() ? "answers" : "answers: " + a.note;
 }
 
 json::array to_json(const std::vector<fault>& faults) {
@@ -81,7 +117,7 @@ int validate_verb(const validate_arguments& args) {
     if (args.live && configured.faults.empty()) {
         const auto report =
             firehose::run([&](context& x) { return ask_all(x, configured.what, stores, answers); }, {});
-        if (report.how != ending::finished) answers.push_back({{}, "interrupted: " + report.what});
+        if (report.how != ending::finished) answers.push_back({{}, "interrupted: " + report.what, {}});
     }
     bool good = configured.faults.empty();
     for (const auto& a : answers) good = good && a.problem.empty();
@@ -94,14 +130,14 @@ int validate_verb(const validate_arguments& args) {
         for (const auto& a : answers)
             live.push_back({{"destination", storage::describe(a.to)},
                             {"answers", a.problem.empty()},
-                            {"message", a.problem}});
+                            {"message", a.problem.empty() ? a.note : a.problem}});
         if (args.live) out["live"] = std::move(live);
         std::printf("%s\n", json::serialize(out).c_str());
     } else {
         print_faults(args.config, configured);
         for (const auto& a : answers)
             std::printf("%s: %s\n", escape_for_log(storage::describe(a.to)).c_str(),
-                        a.problem.empty() ? "answers" : escape_for_log(a.problem).c_str());
+                        escape_for_log(verdict_of(a)).c_str());
         if (good) std::printf("%s: valid\n", args.config.c_str());
     }
     return good ? exit_code::all_delivered : exit_code::usage;

@@ -107,6 +107,21 @@ private:
             if (one.to == place(bucket)) return &one;
         return nullptr;
     }
+    /// Sums over all rows.
+    bool has(std::uint64_t records, std::uint64_t parked) {
+        std::uint64_t r = 0, p = 0;
+        for (const backlog& one : s_->contents()) {
+            r += one.records;
+            p += one.parked;
+        }
+        return r == records && p == parked;
+    }
+    /// Of a spool that keeps what is not due out of sight.
+    task<> wait_if_hidden(std::chrono::seconds how_long) {
+        if (!how_.hides_until_due) co_return;
+        const auto wake = x_.time.now() + how_long;
+        co_await x_.time.sleep_until(wake);
+    }
     static std::vector<std::string> ids(const std::vector<leased_record>& of) {
         std::vector<std::string> out;
         for (const leased_record& one : of) out.push_back(one.header.event_id);
@@ -126,12 +141,13 @@ private:
         std::vector<spool_entry> entries(1, wrote);
         co_await add(std::move(entries));
         const backlog* const before = row("b1");
-        expect(before != nullptr && before->records == 1 && before->bytes == binary.size() &&
-                   before->parked == 0,
-               "contents() counts records and the bytes of their bodies");
-        expect(before != nullptr && before->oldest == wrote.header.first_failed_at &&
-                   before->next_at == wrote.header.next_at &&
-                   same(before->last_error, wrote.header.last_error),
+        const bool apart = how_.tells_destinations_apart;
+        expect(has(1, 0), "contents() counts records");
+        expect(!apart || (before != nullptr && before->records == 1 && before->bytes == binary.size()),
+               "contents() counts the bytes of the bodies");
+        expect(!apart || (before != nullptr && before->oldest == wrote.header.first_failed_at &&
+                          before->next_at == wrote.header.next_at &&
+                          same(before->last_error, wrote.header.last_error)),
                "contents() knows the oldest, the next attempt and the last error");
         auto got = co_await lease(all);
         expect(got.size() == 1, "what was appended can be leased");
@@ -149,8 +165,7 @@ private:
         expect(r.lease != 0, "a lease is not 0");
         auto again = co_await lease(all);
         expect(again.empty(), "a leased record is not leased again");
-        const backlog* const held = row("b1");
-        expect(held != nullptr && held->records == 1, "a leased record still counts");
+        expect(has(1, 0), "a leased record still counts");
         settlement what = delivered();
         co_await settle(r.lease, what);
         expect(s_->contents().empty(), "a delivered record is gone");
@@ -164,7 +179,8 @@ private:
         for (int i = 0; i < 5; ++i) entries.push_back(entry("busy", "busy" + std::to_string(i), "x"));
         entries.push_back(entry("calm", "calm0", "y"));
         co_await add(std::move(entries));
-        expect(s_->contents().size() == 2 && s_->contents().front().to == place("busy"),
+        expect(!how_.tells_destinations_apart ||
+                   (s_->contents().size() == 2 && s_->contents().front().to == place("busy")),
                "one row per destination, in their order");
         lease_query two;
         two.max_records = 2;
@@ -228,7 +244,7 @@ private:
         const auto now = x_.time.wall_now();
         std::vector<spool_entry> entries;
         entries.push_back(entry("b1", "later", "1"));
-        entries.back().header.next_at = now + 1h;
+        entries.back().header.next_at = now + how_.later;
         entries.push_back(entry("b1", "now", "2"));
         entries.back().header.next_at = now;
         co_await add(std::move(entries));
@@ -240,24 +256,26 @@ private:
         if (got.size() == 1) {
             failed how;
             how.attempts = 2;
-            how.next_at = now + 2h;
+            how.next_at = now + 2 * how_.later;
             how.why = reason("InternalError");
             settlement what = how;
             co_await settle(got.front().lease, what);
         }
         const backlog* const r = row("b1");
-        expect(r != nullptr && r->records == 2 && r->next_at == now + 1h &&
-                   r->last_error.code == "InternalError",
+        expect(has(2, 0), "both records are still there");
+        expect(!how_.tells_destinations_apart ||
+                   (r != nullptr && r->next_at == now + how_.later && r->last_error.code == "InternalError"),
                "a failed record stays, with a new schedule");
         auto none = co_await lease(due);
         expect(none.empty(), "a failed record is not due before its time");
-        due.due_before = now + 2h;
+        due.due_before = now + 2 * how_.later;
+        co_await wait_if_hidden(2 * how_.later);
         auto both = co_await lease(due);
         expect(ids(both) == std::vector<std::string>({"later", "now"}),
                "when its time has come it is taken again");
         for (const leased_record& one : both) {
             if (one.header.event_id == "now")
-                expect(one.header.attempts == 2 && one.header.next_at == now + 2h &&
+                expect(one.header.attempts == 2 && one.header.next_at == now + 2 * how_.later &&
                            same(one.header.last_error, reason("InternalError")) && as_text(one.body) == "2",
                        "attempts, schedule and reason of the failure come back");
             settlement what = delivered();
@@ -333,14 +351,14 @@ private:
             co_await settle(one.lease, what);
         }
         const backlog* const r = row("b1");
-        expect(r != nullptr && r->records == 0 && r->parked == 1 && !r->oldest && !r->next_at,
+        expect(has(0, 1), "a parked record is counted as such");
+        expect(!how_.tells_destinations_apart || (r != nullptr && !r->oldest && !r->next_at),
                "a parked record is no backlog, but counts as parked");
         std::vector<spool_entry> direct(1, entry("b2", "hopeless", "z"));
         direct.front().header.key.clear();
         auto kept = co_await s_->park(direct);
         expect(kept.has_value(), "park() succeeds, also without a key");
-        const backlog* const other = row("b2");
-        expect(other != nullptr && other->parked == 1 && other->records == 0, "park() makes a dead letter");
+        expect(has(0, 2), "park() makes a dead letter");
         auto none = co_await lease(all);
         expect(none.empty(), "dead letters are not leased");
     }
@@ -354,7 +372,7 @@ private:
         entries.back().header.to.bucket = "../../etc";
         entries.back().header.to.prefix = "";
         entries.back().header.to.credential_id = "";
-        entries.back().header.next_at = time_source::wall::max();
+        if (!how_.hides_until_due) entries.back().header.next_at = time_source::wall::max();
         co_await add(std::move(entries));
         lease_query all;
         auto got = co_await lease(all);
@@ -376,6 +394,8 @@ private:
 
     task<> survival() {
         title_ = "survival";
+        std::uint64_t parked_before = 0;
+        for (const backlog& one : s_->contents()) parked_before += one.parked;
         const auto now = x_.time.wall_now();
         std::vector<spool_entry> entries;
         for (const char* id : {"left", "leased", "failed", "delivered", "parked", "released"})
@@ -387,7 +407,7 @@ private:
         expect(got.size() == 6, "six records");
         failed how;
         how.attempts = 7;
-        how.next_at = now + 1h;
+        how.next_at = now + how_.later;
         how.why = reason("Busy");
         for (const leased_record& one : got) {
             settlement what = released();
@@ -399,8 +419,9 @@ private:
         }
         s_ = co_await how_.reopen();
         const backlog* const r = row("b3");
-        expect(r != nullptr && r->records == 4 && r->parked == 1, "the backlog is as it was");
-        expect(r != nullptr && r->last_error.code == "Busy", "the last error is as it was");
+        expect(has(4, parked_before + 1), "the backlog is as it was");
+        expect(!how_.tells_destinations_apart || (r != nullptr && r->last_error.code == "Busy"),
+               "the last error is as it was");
         lease_query due;
         due.due_before = now;
         auto again = co_await lease(due);
@@ -425,17 +446,18 @@ private:
             co_await settle(one.lease, what);
         }
         lease_query all;
+        co_await wait_if_hidden(how_.later);
         auto last = co_await lease(all);
         expect(last.size() == 1 && last.front().header.attempts == 7 &&
-                   last.front().header.next_at == now + 1h && last.front().header.last_error.code == "Busy",
+                   last.front().header.next_at == now + how_.later &&
+                   last.front().header.last_error.code == "Busy",
                "the schedule of a failed record is kept");
         for (const leased_record& one : last) {
             settlement what = delivered();
             co_await settle(one.lease, what);
         }
         s_ = co_await how_.reopen();
-        const backlog* const end = row("b3");
-        expect(end != nullptr && end->records == 0 && end->parked == 1, "what was delivered stays delivered");
+        expect(has(0, parked_before + 1), "what was delivered stays delivered");
     }
 
     spool_backend* s_;

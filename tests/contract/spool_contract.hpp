@@ -3,6 +3,7 @@
 #include "pipeline/stage.hpp"
 #include "stages/spool_backend.hpp"
 
+#include <chrono>
 #include <functional>
 #include <string>
 #include <vector>
@@ -17,6 +18,13 @@ struct spool_options {
     std::function<void()> pass_time{};
     /// False for one that does not see a record's destination before taking it.
     bool skips_destinations = true;
+    /// False for one that knows how many records it has and no more; then only sums are checked.
+    bool tells_destinations_apart = true;
+    /// True for one in which a record that is not due cannot be seen, whatever `due_before` says. Then the
+    /// suite sleeps until it is, by the context's time.
+    bool hides_until_due = false;
+    /// How far ahead the suite schedules what is not due.
+    std::chrono::seconds later = std::chrono::hours(1);
 };
 
 /// Tries an empty spool and says what it did wrong, one sentence each; none when it keeps the contract of
