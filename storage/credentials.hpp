@@ -9,12 +9,27 @@
 
 namespace firehose::storage {
 
+/// Overwrites a string's memory, its spare capacity too, and empties it.
+void wipe(std::string& text) noexcept;
+
 /// A string that leaves only through reveal(). It has no stream operator, no conversion and no
-/// comparison, so that it cannot get into a log, an error or a configuration dump by accident.
+/// comparison, so that it cannot get into a log, an error or a configuration dump by accident. Its memory is
+/// overwritten when it goes, and so is what it was moved from.
 class secret {
 public:
     secret() = default;
-    explicit secret(std::string value) : value_(std::move(value)) {}
+    explicit secret(std::string value) : value_(std::move(value)) { wipe(value); }
+    secret(const secret& other) = default;
+    secret(secret&& other) noexcept : value_(std::move(other.value_)) { wipe(other.value_); }
+    secret& operator=(const secret& other) {
+        if (this != &other) *this = secret(other);
+        return *this;
+    }
+    secret& operator=(secret&& other) noexcept {
+        value_.swap(other.value_);
+        return *this;
+    }
+    ~secret() { wipe(value_); }
     const std::string& reveal() const noexcept { return value_; }
     bool empty() const noexcept { return value_.empty(); }
 
@@ -22,8 +37,26 @@ private:
     std::string value_;
 };
 
-/// A credential object as LeadConduit defines it (spec 2.4), plus where to connect.
-/// aws: username = access key id, password = secret access key. azure: token = connection string.
+/// Whether two secrets are the same, in a time that depends on their lengths alone.
+bool equal(const secret& a, const secret& b) noexcept;
+
+/// Files that secrets of a credential were read from, to be read again; empty: not from a file.
+struct secret_files {
+    std::string username{};
+    std::string password{};
+    std::string session_token{};
+    std::string token{};
+    std::string client_secret{};
+
+    bool none() const noexcept {
+        return username.empty() && password.empty() && session_token.empty() && token.empty() &&
+               client_secret.empty();
+    }
+};
+
+/// A credential object as LeadConduit defines it (spec 2.4), plus where to connect and, where the secret is
+/// not part of it, who gives one out. aws: username = access key id, password = secret access key. azure:
+/// token = connection string.
 struct credential {
     std::string id{};
     std::string type{};  ///< "user" or "token"
@@ -34,6 +67,18 @@ struct credential {
     std::string endpoint{};  ///< "http://127.0.0.1:9000"; empty: the provider's own
     std::string region{};    ///< empty: "us-east-1"
     std::string ca_file{};   ///< PEM file to trust instead of the system's roots; empty: the system's
+
+    std::string provider{};  ///< see storage/credential_rules.hpp; empty: "static", what stands above
+    secret_files files{};
+    std::string profile{};                  ///< provider profile; empty: AWS_PROFILE, or "default"
+    std::string role_arn{};                 ///< web_identity; empty: AWS_ROLE_ARN
+    std::string web_identity_token_file{};  ///< web_identity; empty: AWS_WEB_IDENTITY_TOKEN_FILE
+    std::string sts_endpoint{};             ///< web_identity; empty: the region's own
+    std::string account{};                  ///< the storage account of an identity without connection string
+    std::string tenant_id{};                ///< client_secret
+    std::string client_id{};  ///< client_secret; of a managed identity only if it is one of several
+    secret client_secret{};
+    std::string authority_host{};  ///< client_secret; empty: "https://login.microsoftonline.com"
 };
 
 /// By id. Replaced as a whole when the configuration changes.
