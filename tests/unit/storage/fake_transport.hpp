@@ -4,6 +4,7 @@
 #include "http/transport.hpp"
 #include "http/url.hpp"
 
+#include <chrono>
 #include <deque>
 #include <string>
 #include <vector>
@@ -24,6 +25,7 @@ struct fake_server {
     http::response usual{};  ///< when the script is used up
     std::deque<result<http::response>> answers{};
     std::vector<seen_request> seen{};
+    std::chrono::milliseconds takes{0};  ///< for each answer
 };
 
 class fake_transport final : public http::transport {
@@ -32,13 +34,17 @@ public:
         : server_(server), time_(time), to_(std::move(to)), by_(by) {}
 
     task<result<http::response>> send(http::request& req, time_source::steady) override {
-        auto signed_ = by_->sign(req, time_.wall_now());
-        if (!signed_.has_value()) co_return signed_.error();
+        if (by_ != nullptr) {
+            auto signed_ = by_->sign(req, time_.wall_now());
+            if (!signed_.has_value()) co_return signed_.error();
+        }
         std::string body;
         for (const auto& part : req.body)
             for (const auto byte : part) body += static_cast<char>(byte);
         server_.seen.push_back(
             {http::host_header(to_), req.method, req.target, req.headers, std::move(body)});
+        const auto ready = time_.now() + server_.takes;
+        co_await time_.sleep_until(ready);
         if (server_.answers.empty()) co_return server_.usual;
         auto next = std::move(server_.answers.front());
         server_.answers.pop_front();
