@@ -1,5 +1,6 @@
 /// From the `"type"` of a service to a store: how users add a kind of store of their own.
 #pragma once
+#include "http/transport.hpp"
 #include "pipeline/stage.hpp"
 #include "storage/credentials.hpp"
 #include "storage/destination.hpp"
@@ -24,6 +25,10 @@ struct store_environment {
     context& shard;
     http::client& http;
     std::filesystem::path base_directory;  ///< what relative paths are relative to
+    /// What requests go through instead of `http`: a fake, or something that watches; null: `http`.
+    http::transport_factory connect{};
+
+    http::transport_factory transports() const;
 };
 
 /// One kind of store. All functions are called on the shard; check() must not do I/O.
