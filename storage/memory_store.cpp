@@ -26,6 +26,7 @@ memory_store::memory_store(std::shared_ptr<memory_bucket> bucket) : bucket_(std:
     can_.only_if_absent = true;
     can_.list = true;
     can_.remove = true;
+    can_.get = true;
 }
 
 task<std::optional<error>> memory_store::begin(operation what, const std::string& key) {
@@ -47,6 +48,9 @@ task<result<object_info>> memory_store::put(const std::string& key, const payloa
     }
     memory_object object;
     object.content_type = how.content_type;
+    object.content_encoding = how.content_encoding;
+    object.metadata = how.metadata;
+    object.tags = how.tags;
     for (const auto piece : body)
         object.body.append(reinterpret_cast<const char*>(piece.data()), piece.size());
     const auto done = bucket_->objects.insert_or_assign(key, std::move(object));
@@ -89,6 +93,25 @@ task<result<std::unique_ptr<multipart>>>
 memory_store::start_multipart(const std::string& key, const put_options&, time_source::steady) {
     co_return error(disposition::park,
                     "multipart upload of " + key + ": a store in memory takes whole objects only");
+}
+
+task<result<object_body>> memory_store::get(const std::string& key, byte_range which, time_source::steady) {
+    auto failure = co_await begin(operation::get, key);
+    if (failure) co_return std::move(*failure);
+    const auto there = bucket_->objects.find(key);
+    if (there == bucket_->objects.end()) co_return no_such_object(key);
+    const std::string& whole = there->second.body;
+    object_body out;
+    out.info = describe(key, there->second);
+    if (which.first < whole.size()) out.bytes = whole.substr(which.first, which.count);
+    co_return out;
+}
+
+task<result<>> memory_store::check(time_source::steady) {
+    const std::string no_key;
+    auto failure = co_await begin(operation::check, no_key);
+    if (failure) co_return std::move(*failure);
+    co_return result<>();
 }
 
 store_kind memory_kind(std::shared_ptr<memory_buckets> all) {

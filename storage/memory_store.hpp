@@ -12,11 +12,14 @@
 
 namespace firehose::storage {
 
-enum class operation : std::uint8_t { put, head, list, remove };
+enum class operation : std::uint8_t { put, head, list, remove, get, check };
 
 struct memory_object {
     std::string body{};
     std::string content_type{};
+    std::string content_encoding{};
+    object_labels metadata{};
+    object_labels tags{};
 };
 
 /// What the stores of one bucket share. Tests keep a pointer to it to look inside and to change
@@ -24,7 +27,7 @@ struct memory_object {
 struct memory_bucket {
     std::map<std::string, memory_object, std::less<>> objects{};
     /// Asked before each operation; an error it returns is the operation's, which then changes nothing.
-    /// The key is the prefix for `list`.
+    /// The key is the prefix for `list` and empty for `check`.
     std::function<std::optional<error>(operation what, const std::string& key)> fail{};
     /// Awaited before each operation, even before `fail`: slow stores, stores that hang, stores that wait
     /// for the test. Cancellation and deadlines are its own business.
@@ -52,6 +55,9 @@ public:
     /// Not offered: can().max_parts is 0 and this is always an error.
     task<result<std::unique_ptr<multipart>>> start_multipart(const std::string& key, const put_options& how,
                                                              time_source::steady deadline) override;
+    task<result<object_body>> get(const std::string& key, byte_range which,
+                                  time_source::steady deadline) override;
+    task<result<>> check(time_source::steady deadline) override;
 
 private:
     task<std::optional<error>> begin(operation what, const std::string& key);

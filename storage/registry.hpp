@@ -4,6 +4,7 @@
 #include "pipeline/stage.hpp"
 #include "storage/credentials.hpp"
 #include "storage/destination.hpp"
+#include "storage/destination_settings.hpp"
 #include "storage/store.hpp"
 
 #include <filesystem>
@@ -25,9 +26,14 @@ struct store_environment {
     context& shard;
     http::client& http;
     std::filesystem::path base_directory;  ///< what relative paths are relative to
+    /// How objects are to be stored at a destination; empty: the defaults everywhere.
+    std::function<destination_settings(const destination& to)> settings{};
     /// What requests go through instead of `http`: a fake, or something that watches; null: `http`.
     http::transport_factory connect{};
 
+    destination_settings settings_of(const destination& to) const {
+        return settings ? settings(to) : destination_settings();
+    }
     http::transport_factory transports() const;
 };
 

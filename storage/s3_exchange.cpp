@@ -30,6 +30,9 @@ result<> s3_signer::sign(http::request& req, time_source::wall now) {
 }
 
 std::string s3_lie(const http::request& req, const http::response& r) {
+    // What an object holds and calls itself is its owner's business; only objects come with an ETag.
+    const bool object = req.method == "GET" && r.status != 203 && !header_or_empty(r, "etag").empty();
+    if (object) return {};
     auto lie = false_success(r, "S3");
     if (!lie.empty()) return lie;
     if (req.method == "PUT") {

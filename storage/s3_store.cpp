@@ -13,6 +13,7 @@ namespace {
 
 constexpr std::uint64_t largest_put = std::uint64_t{5} << 30;
 constexpr std::size_t longest_key = 1024;
+constexpr std::uint64_t largest_get = std::uint64_t{8} << 20;  // below what a client takes as one answer
 
 /// The names S3 gives back under encoding-type=url: a blank may come as '+', a plus never does.
 std::string listed_name(std::string_view text, bool encoded) {
@@ -43,6 +44,45 @@ std::optional<page> read_listing(std::string_view body) {
     return out;
 }
 
+/// What head() and get() of an absent key say, whatever the server calls it.
+bool is_absent(const error& why) {
+    return why.status() == 404 && (why.provider_code().empty() || why.provider_code() == "NoSuchKey");
+}
+
+error absent(std::string_view method, const std::string& bucket, const std::string& key) {
+    error_details d;
+    d.status = 404;
+    d.provider_code = not_found;
+    d.context.append(method).append(" ").append(bucket).append("/").append(key);
+    d.context.append(": 404, there is no such object");
+    return {disposition::park, std::move(d)};
+}
+
+/// One answer to GET as a piece of the object from `first` on.
+struct piece {
+    std::uint64_t first = 0;
+    std::uint64_t object_size = 0;
+};
+
+/// "bytes 0-99/1234"
+std::optional<piece> read_content_range(std::string_view text) {
+    constexpr std::string_view unit = "bytes ";
+    if (!text.starts_with(unit)) return std::nullopt;
+    text.remove_prefix(unit.size());
+    const auto dash = text.find('-');
+    const auto slash = text.find('/');
+    if (dash == std::string_view::npos || slash == std::string_view::npos) return std::nullopt;
+    const auto first = whole_number(text.substr(0, dash));
+    const auto size = whole_number(text.substr(slash + 1));
+    if (!first || !size) return std::nullopt;
+    return piece{*first, *size};
+}
+
+std::optional<piece> piece_of(const http::response& r) {
+    if (r.status == 206) return read_content_range(header_or_empty(r, "content-range"));
+    return piece{0, r.body.size()};  // ranges are not obeyed: it is all of it
+}
+
 }  // namespace
 
 s3_store::s3_store(context& shard, http::transport_factory connect, credential with, std::string bucket,
@@ -54,6 +94,7 @@ s3_store::s3_store(context& shard, http::transport_factory connect, credential w
     can_.only_if_absent = true;
     can_.list = true;
     can_.remove = true;
+    can_.get = true;
 }
 
 http::request s3_store::about(std::string_view method, const std::string& key) const {
@@ -62,6 +103,12 @@ http::request s3_store::about(std::string_view method, const std::string& key) c
     req.target.append(exchange_.at().base).append("/").append(http::encode_path(key));
     req.headers.reserve(8);
     req.headers.emplace_back("x-amz-content-sha256", sigv4::empty_payload_hash);
+    return req;
+}
+
+http::request s3_store::about_bucket(std::string_view method) const {
+    auto req = about(method, {});
+    if (req.target.size() > 1) req.target.pop_back();  // "/bucket?…": some servers take "/bucket/" for a key
     return req;
 }
 
@@ -99,14 +146,8 @@ task<result<object_info>> s3_store::head(const std::string& key, time_source::st
     auto req = about("HEAD", key);
     auto answer = co_await retrying_.send(req, deadline);
     if (!answer.has_value()) {
-        const auto& why = answer.error();
-        const bool absent = why.status() == 404 && why.provider_code() != "NoSuchBucket";
-        if (!absent) co_return explain("HEAD", key, why);
-        error_details d;
-        d.status = 404;
-        d.provider_code = not_found;
-        d.context = "HEAD " + bucket_ + "/" + key + ": 404, there is no such object";
-        co_return error(disposition::park, std::move(d));
+        if (is_absent(answer.error())) co_return absent("HEAD", bucket_, key);
+        co_return explain("HEAD", key, answer.error());
     }
     const auto* length = http::find_header(answer->headers, "content-length");
     const auto size = length == nullptr ? std::nullopt : whole_number(*length);
@@ -117,8 +158,7 @@ task<result<object_info>> s3_store::head(const std::string& key, time_source::st
 
 task<result<page>> s3_store::list(const std::string& prefix, const std::string& from,
                                   time_source::steady deadline) {
-    auto req = about("GET", {});
-    if (req.target.size() > 1) req.target.pop_back();  // "/bucket?…": some servers take "/bucket/" for a key
+    auto req = about_bucket("GET");
     req.target.append("?");
     if (!from.empty()) req.target.append("continuation-token=").append(http::encode_query(from)).append("&");
     req.target.append("encoding-type=url&list-type=2&prefix=").append(http::encode_query(prefix));
@@ -140,6 +180,59 @@ task<result<>> s3_store::remove(const std::string& key, time_source::steady dead
 task<result<std::unique_ptr<multipart>>> s3_store::start_multipart(const std::string& key, const put_options&,
                                                                    time_source::steady) {
     co_return explain("PUT", key, error(disposition::park, "multipart upload is not offered by this store"));
+}
+
+task<result<object_body>> s3_store::get(const std::string& key, byte_range which,
+                                        time_source::steady deadline) {
+    object_body out;
+    out.info.key = key;
+    std::uint64_t wanted = which.count;
+    if (wanted == 0) co_return co_await get_nothing(key, deadline);
+    while (wanted > 0) {
+        const std::uint64_t from = which.first + out.bytes.size();
+        const std::uint64_t last = from + std::min(wanted, largest_get) - 1;
+        if (last < from) co_return co_await get_nothing(key, deadline);  // past all numbers, so past the end
+        auto req = about("GET", key);
+        req.headers.emplace_back("Range", "bytes=" + std::to_string(from) + "-" + std::to_string(last));
+        if (!out.info.etag.empty()) req.headers.emplace_back("If-Match", "\"" + out.info.etag + "\"");
+        auto answer = co_await retrying_.send(req, deadline);
+        if (!answer.has_value()) {
+            const auto& why = answer.error();
+            if (is_absent(why)) co_return absent("GET", bucket_, key);
+            if (why.status() == 416) co_return co_await get_nothing(key, deadline);
+            if (why.status() != 412) co_return explain("GET", key, why);
+            co_return explain("GET", key, error(disposition::retry, "it was replaced while it was read"));
+        }
+        const auto got = piece_of(*answer);
+        const bool fits = got && got->first <= from && from <= got->first + answer->body.size();
+        if (!fits)
+            co_return explain("GET", key, error(disposition::retry, "the answer is not the range asked for"));
+        const auto useful = std::string_view(answer->body).substr(from - got->first, last - from + 1);
+        out.info.size = got->object_size;
+        if (out.info.etag.empty()) out.info.etag = etag_of(*answer);
+        out.bytes.append(useful);
+        wanted -= useful.size();
+        if (from + useful.size() >= got->object_size) break;
+        if (useful.empty())
+            co_return explain("GET", key, error(disposition::retry, "the answer holds nothing of it"));
+    }
+    co_return out;
+}
+
+/// Nothing of the object lies in the range asked for.
+task<result<object_body>> s3_store::get_nothing(const std::string& key, time_source::steady deadline) {
+    auto found = co_await head(key, deadline);
+    if (!found.has_value()) co_return found.error();
+    object_body out;
+    out.info = std::move(*found);
+    co_return out;
+}
+
+task<result<>> s3_store::check(time_source::steady deadline) {
+    auto req = about_bucket("HEAD");
+    auto answer = co_await retrying_.send(req, deadline);
+    if (answer.has_value()) co_return result<>();
+    co_return explain("HEAD", {}, answer.error());
 }
 
 namespace {

@@ -29,9 +29,16 @@ public:
     /// Not offered yet: can().min_part is 0 and this is always an error.
     task<result<std::unique_ptr<multipart>>> start_multipart(const std::string& key, const put_options& how,
                                                              time_source::steady deadline) override;
+    /// In pieces of at most 8 MiB, all of one version.
+    task<result<object_body>> get(const std::string& key, byte_range which,
+                                  time_source::steady deadline) override;
+    /// HeadBucket.
+    task<result<>> check(time_source::steady deadline) override;
 
 private:
     http::request about(std::string_view method, const std::string& key) const;
+    http::request about_bucket(std::string_view method) const;
+    task<result<object_body>> get_nothing(const std::string& key, time_source::steady deadline);
     error explain(std::string_view method, std::string_view key, const error& why) const;
 
     std::string bucket_;

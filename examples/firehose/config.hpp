@@ -24,6 +24,7 @@ struct configuration {
     stages::event_shape shape{};
     std::size_t max_event_bytes = 16 << 20;
     stages::delivery_options delivery{};
+    std::vector<storage::settings_rule> destinations{};
     http::client_options http{};
     std::vector<std::string> inputs{};    ///< of the file sources, in order; "-" is standard input
     std::vector<std::string> services{};  ///< named by flows and default, each once

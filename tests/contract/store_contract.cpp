@@ -5,6 +5,8 @@
 #include <boost/asio/post.hpp>
 
 #include <algorithm>
+#include <array>
+#include <limits>
 #include <set>
 #include <span>
 #include <utility>
@@ -59,6 +61,9 @@ private:
     task<> listing();
     task<> list_all(std::string prefix, std::vector<storage::object_info>& found);
     task<> removing();
+    task<> reading();
+    task<> read_range(const std::string& where, const std::string& text, storage::byte_range which);
+    task<> checking();
     task<> many_at_once();
     task<> same_key_at_once();
     task<> cancelling();
@@ -98,6 +103,8 @@ task<> checker::run() {
     if (s_.can().only_if_absent) co_await guard("only_if_absent", absent_only());
     if (s_.can().list) co_await guard("listing", listing());
     if (s_.can().remove) co_await guard("removing", removing());
+    if (s_.can().get) co_await guard("reading", reading());
+    co_await guard("checking", checking());
     co_await guard("many puts at once", many_at_once());
     co_await guard("one key put many times at once", same_key_at_once());
     co_await guard("cancellation", cancelling());
@@ -143,6 +150,10 @@ task<> checker::expect_object(std::string key, const std::string& text) {
     if (head->size != text.size())
         fail("head(" + key + ") reports " + std::to_string(head->size) + " bytes instead of " +
              std::to_string(text.size()));
+    if (s_.can().get) {
+        const storage::byte_range all;
+        co_await read_range(key, text, all);
+    }
     if (!how_.read) co_return;
     auto read = co_await how_.read(key);
     if (!read) {
@@ -301,6 +312,59 @@ task<> checker::removing() {
     const auto text = pattern(50, 7);
     const auto body = one_piece(text);
     co_await store_and_check(where, text, body);
+}
+
+task<> checker::read_range(const std::string& where, const std::string& text, storage::byte_range which) {
+    const auto deadline = until();
+    auto got = co_await s_.get(where, which, deadline);
+    const auto call = "get(" + where + ") from byte " + std::to_string(which.first);
+    if (!got) {
+        fail(call, got.error());
+        co_return;
+    }
+    const auto expected = which.first < text.size() ? text.substr(which.first, which.count) : std::string();
+    if (got->info.key != where) fail(call + " reports the key " + got->info.key);
+    if (got->info.size != text.size())
+        fail(call + " reports an object of " + std::to_string(got->info.size) + " bytes instead of " +
+             std::to_string(text.size()));
+    if (got->bytes.size() != expected.size())
+        fail(call + " gives " + std::to_string(got->bytes.size()) + " bytes instead of " +
+             std::to_string(expected.size()));
+    else if (got->bytes != expected)
+        fail(call + " gives other bytes than were put");
+}
+
+task<> checker::reading() {
+    const auto where = key("reading/object");
+    const auto text = pattern(10'000, 10);
+    co_await put_child(where, text);
+    constexpr auto to_the_end = std::numeric_limits<std::uint64_t>::max();
+    const std::array<storage::byte_range, 9> ranges{{{0, 1},
+                                                     {0, 10'000},
+                                                     {1, 4096},
+                                                     {9'999, 1},
+                                                     {9'000, 5'000},
+                                                     {5'000, to_the_end},
+                                                     {10'000, 10},
+                                                     {20'000, to_the_end},
+                                                     {3, 0}}};
+    for (const auto& which : ranges) co_await read_range(where, text, which);
+
+    const auto nowhere = key("reading/absent");
+    const auto deadline = until();
+    const storage::byte_range all;
+    auto absent = co_await s_.get(nowhere, all, deadline);
+    if (absent)
+        fail("get(" + nowhere + ") finds an object that was never put");
+    else if (!storage::is_not_found(absent.error()))
+        fail("get(" + nowhere + ") must fail with the provider code " + std::string(storage::not_found) +
+             " and disposition park, but says: " + absent.error().context());
+}
+
+task<> checker::checking() {
+    const auto deadline = until();
+    auto checked = co_await s_.check(deadline);
+    if (!checked) fail("check() of a place where objects were put", checked.error());
 }
 
 task<> checker::put_child(std::string where, std::string text) {

@@ -15,7 +15,7 @@ struct store_options {
     /// again when the store can remove.
     std::string prefix = "contract";
     /// Reads an object back, past the store's interface, so that bodies are compared byte by byte.
-    /// Without it only sizes are.
+    /// Without it what get() gives is, and only sizes where the store has none.
     std::function<task<result<std::string>>(std::string key)> read{};
     /// Set for a store that the test can page: so many objects that list() needs several pages.
     std::size_t objects_to_list = 12;
