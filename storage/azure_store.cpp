@@ -258,7 +258,7 @@ store_kind azure_kind(azure_options how) {
         if (!problem.empty()) return error(disposition::stop, problem);
         auto in = way_in(*with, "credential " + to.credential_id);
         if (!in.has_value()) return in.error();
-        return std::unique_ptr<store>(std::make_unique<azure_store>(env.shard, env.http.transports(), in->at,
+        return std::unique_ptr<store>(std::make_unique<azure_store>(env.shard, env.transports(), in->at,
                                                                     to.bucket, std::move(in->sas), how));
     };
     return kind;

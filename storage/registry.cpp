@@ -1,5 +1,6 @@
 #include "storage/registry.hpp"
 
+#include "http/client.hpp"
 #include "storage/azure_store.hpp"
 #include "storage/directory_store.hpp"
 #include "storage/s3_store.hpp"
@@ -7,6 +8,10 @@
 #include <algorithm>
 
 namespace firehose::storage {
+
+http::transport_factory store_environment::transports() const {
+    return connect ? connect : http.transports();
+}
 
 std::string credential_problem(const destination& to, const credential* with, std::string_view type,
                                std::string_view provider) {

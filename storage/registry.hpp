@@ -1,5 +1,6 @@
 /// From the `"type"` of a service to a store: how users add a kind of store of their own.
 #pragma once
+#include "http/transport.hpp"
 #include "pipeline/stage.hpp"
 #include "storage/credentials.hpp"
 #include "storage/destination.hpp"
@@ -27,10 +28,13 @@ struct store_environment {
     std::filesystem::path base_directory;  ///< what relative paths are relative to
     /// How objects are to be stored at a destination; empty: the defaults everywhere.
     std::function<destination_settings(const destination& to)> settings{};
+    /// What requests go through instead of `http`: a fake, or something that watches; null: `http`.
+    http::transport_factory connect{};
 
     destination_settings settings_of(const destination& to) const {
         return settings ? settings(to) : destination_settings();
     }
+    http::transport_factory transports() const;
 };
 
 /// One kind of store. All functions are called on the shard; check() must not do I/O.

@@ -265,8 +265,8 @@ store_kind s3_kind(s3_options how) {
         if (!problem.empty()) return error(disposition::stop, problem);
         auto at = locate_s3(*with, to.bucket, s3_region(*with));
         if (!at.has_value()) return at.error();
-        return std::unique_ptr<store>(std::make_unique<s3_store>(env.shard, env.http.transports(), *with,
-                                                                 to.bucket, std::move(*at), how));
+        return std::unique_ptr<store>(
+            std::make_unique<s3_store>(env.shard, env.transports(), *with, to.bucket, std::move(*at), how));
     };
     return kind;
 }

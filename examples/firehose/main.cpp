@@ -1,4 +1,5 @@
 /// The reference binary: the command line, and nothing else.
+#include "examples/firehose/debug.hpp"
 #include "examples/firehose/exit_codes.hpp"
 #include "examples/firehose/verbs.hpp"
 #include "pipeline/log.hpp"
@@ -78,6 +79,8 @@ int dispatch(int argc, char** argv) {
     add_config(*ls_app, list.config, settings, list.json);
     ls_app->footer("Works beside a running process. Example: firehose spool ls --config firehose.json");
 
+    debug_command debug(app);
+
     try {
         app.parse(argc, argv);
         const auto overrides = parse_overrides(settings);
@@ -96,6 +99,7 @@ int dispatch(int argc, char** argv) {
     if (*run_app) return run_verb(run);
     if (*validate_app) return validate_verb(validate);
     if (*generate_app) return generate_verb(generate);
+    if (debug) return debug.run();
     return spool_ls_verb(list);
 }
 

@@ -61,6 +61,10 @@ class Examples(EndToEnd):
         lines = self.generate(3)
         self.assertEqual(self.example("hello", b"nonsense\n" + lines), "3 events accepted\n")
 
+    def test_virtual_time(self):
+        """Two days pass in an instant."""
+        self.assertEqual(self.example("virtual_time", b""), "10 stored after 48 hours, tried again 288 times\n")
+
 
 if __name__ == "__main__":
     unittest.main()

@@ -187,6 +187,8 @@ MAY_INCLUDE = {
     "tests": set(FOLDERS),
 }
 LIBRARIES = ["pipeline", "http", "storage", "stages"]
+# Installed, for the tests of users.
+MADE_FOR_USERS = ("tests/contract/", "tests/fakes/", "tests/support/manual_time.hpp", "tests/support/shard_fixture.hpp")
 HEAVY = re.compile(r"^boost/(asio\.hpp|beast($|[./])|beast\.hpp|json\.hpp)")
 SEAMS = [
     (re.compile(r"\b(steady_clock|system_clock|high_resolution_clock)::now\s*\("), "a clock", {"pipeline/time_source"}),
@@ -208,8 +210,8 @@ def include_complaints(name, text):
     for found in INCLUDE.finditer(text):
         what = found.group(2)
         target = what.split("/")[0]
-        contract = folder == "examples" and what.startswith("tests/contract/")  # made for users' stores
-        if target in FOLDERS and target not in MAY_INCLUDE[folder] and not contract:
+        for_users = folder == "examples" and what.startswith(MADE_FOR_USERS)
+        if target in FOLDERS and target not in MAY_INCLUDE[folder] and not for_users:
             complain(found.start(), f"{folder}/ must not include {what}: dependencies point downwards only")
         if target in FOLDERS and found.group(1) == "<":
             complain(found.start(), f'write "{what}" in quotes')
@@ -297,6 +299,7 @@ def self_test():
         ("storage/a.cpp", 'auto k = std::getenv("KEY");\n', 1),
         ("tests/a.cpp", "#include <boost/beast/core.hpp>\n", 0),
         ("examples/a.cpp", '#include "tests/contract/store_contract.hpp"\n', 0),
+        ("examples/a.cpp", '#include "tests/fakes/fake_s3.hpp"\n', 0),
         ("examples/a.cpp", '#include "tests/support/x.hpp"\n', 1),
     ]
     for name, text, expected in cases:
