@@ -1,7 +1,7 @@
 /// What a destination is accessed with. Secrets are of a type that cannot be printed.
 #pragma once
+#include "http/secret.hpp"
 #include "pipeline/error.hpp"
-#include "pipeline/secret.hpp"
 
 #include <functional>
 #include <map>
@@ -10,7 +10,9 @@
 
 namespace firehose::storage {
 
-using firehose::secret;
+using http::equal;
+using http::secret;
+using http::wipe;
 
 /// A credential object as LeadConduit defines it (spec 2.4), plus where to connect.
 /// aws: username = access key id, password = secret access key. azure: token = connection string.
