@@ -41,9 +41,11 @@ std::string connect_request(const authority& to, const client_options& how) {
     if (!how.user_agent.empty()) out.append("User-Agent: ").append(how.user_agent).append("\r\n");
     const auto& via = *how.proxy;
     if (!via.username.empty()) {
-        const std::string pair = via.username + ":" + via.password.reveal();
-        out.append("Proxy-Authorization: Basic ").append(to_base64(std::as_bytes(std::span(pair))));
-        out.append("\r\n");
+        std::string pair = via.username + ":" + via.password.reveal();
+        auto encoded = to_base64(std::as_bytes(std::span(pair)));
+        out.append("Proxy-Authorization: Basic ").append(encoded).append("\r\n");
+        wipe(pair);
+        wipe(encoded);
     }
     return out.append("\r\n");
 }
@@ -126,13 +128,14 @@ task<result<>> dial(tcp_socket& socket, watchdog& dog, const authority& to, cons
 task<result<>> open_tunnel(tcp_socket& socket, watchdog& dog, const authority& to, const client_options& how,
                            time_source::steady deadline) {
     const auto name = "the proxy " + describe(*how.proxy);
-    const auto text = connect_request(to, how);
+    auto text = connect_request(to, how);
     error_code ec;
     auto quietly = asio::redirect_error(use_task, ec);
     dog.begin(deadline);
     dog.watch("asking the proxy for a tunnel", how.wait.connect);
     const auto bytes = asio::buffer(text);
     co_await asio::async_write(socket, bytes, quietly);
+    wipe(text);
     answer_reader reader(how.accept);
     auto got = reader.begin(answer_body::none);
     while (!ec && got != answer_reader::state::broken) {

@@ -1,7 +1,7 @@
 /// An HTTP proxy, and which servers are reached through it.
 #pragma once
+#include "http/secret.hpp"
 #include "http/url.hpp"
-#include "pipeline/secret.hpp"
 
 #include <cstdint>
 #include <optional>

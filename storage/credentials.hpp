@@ -1,7 +1,7 @@
 /// What a destination is accessed with. Secrets are of a type that cannot be printed.
 #pragma once
+#include "http/secret.hpp"
 #include "pipeline/error.hpp"
-#include "pipeline/secret.hpp"
 
 #include <functional>
 #include <map>
@@ -10,11 +10,9 @@
 
 namespace firehose::storage {
 
-using firehose::secret;
-using firehose::wipe;
-
-/// Whether two secrets are the same, in a time that depends on their lengths alone.
-bool equal(const secret& a, const secret& b) noexcept;
+using http::equal;
+using http::secret;
+using http::wipe;
 
 /// Files that secrets of a credential were read from, to be read again; empty: not from a file.
 struct secret_files {

@@ -1,6 +1,7 @@
 #include "examples/firehose/config.hpp"
 
 #include "examples/firehose/config_destinations.hpp"
+#include "examples/firehose/config_http.hpp"
 #include "examples/firehose/config_reader.hpp"
 #include "stages/workbench.hpp"
 
@@ -160,8 +161,8 @@ private:
 
     storage::credential read_credential(const std::string& id, const object_reader& from) {
         from.only({"type", "name", "package", "username", "password", "token", "access_key_id",
-                   "secret_access_key", "session_token", "connection_string", "endpoint", "region",
-                   "ca_file"});
+                   "secret_access_key", "session_token", "connection_string", "endpoint", "region", "ca_file",
+                   "client_certificate", "client_key"});
         const auto& base = out_.what.base_directory;
         storage::credential c;
         c.id = id;
@@ -175,7 +176,12 @@ private:
         from.read("endpoint", c.endpoint);
         from.read("region", c.region);
         from.read("ca_file", c.ca_file);
-        if (!c.ca_file.empty()) c.ca_file = (base / c.ca_file).string();
+        from.read("client_certificate", c.client_certificate);
+        from.read("client_key", c.client_key);
+        if (c.client_certificate.empty() && !c.client_key.empty())
+            from.fail("client_certificate", "is required beside client_key");
+        for (auto* file : {&c.ca_file, &c.client_certificate, &c.client_key})
+            if (!file->empty()) *file = (base / *file).string();
         const bool keys = from.find("access_key_id") || from.find("secret_access_key");
         const bool connection = from.find("connection_string");
         c.type = keys ? "user" : connection ? "token" : "";
@@ -236,7 +242,7 @@ private:
         from.only({"layout", "in_flight", "queue_bytes", "attempts", "backoff_ms", "backoff_cap_ms",
                    "timeout_ms", "connect_timeout_ms", "tls_timeout_ms", "first_byte_timeout_ms",
                    "progress_timeout_ms", "breaker_failures", "breaker_cap_ms", "retry_backoff_ms",
-                   "retry_backoff_cap_ms", "park_after_attempts", "destinations"});
+                   "retry_backoff_cap_ms", "park_after_attempts", "destinations", "http"});
         auto& how = out_.what.delivery;
         std::string layout = "event";
         from.read("layout", layout);
@@ -261,6 +267,8 @@ private:
         from.read("first_byte_timeout_ms", wait.first_byte);
         from.read("progress_timeout_ms", wait.progress);
         wait.whole = how.timeout;
+        if (const auto http = from.object("http"))
+            read_http(*http, out_.what.base_directory, secrets_, out_.what.http, out_.warnings);
     }
 
     void read_spool(const object_reader& from) {

@@ -197,7 +197,7 @@ BOOST_AUTO_TEST_CASE(inside_the_tunnel_the_servers_own_name_is_verified) {
 BOOST_AUTO_TEST_CASE(credentials_are_for_the_proxy_alone) {
     by_proxy t;
     t.how.proxy->username = "Aladdin";
-    t.how.proxy->password = secret("open sesame");
+    t.how.proxy->password = http::secret("open sesame");
     const auto answers = t.send();
     BOOST_REQUIRE_MESSAGE(answers[0].has_value(), answers[0].error().context());
     BOOST_TEST(

@@ -71,16 +71,16 @@ struct limiter_fixture : shard_fixture {
             if (!answer.has_value()) last_error = answer.error();
         }
     }
-    void start_callers(std::size_t count, http::transport& through) {
-        for (std::size_t i = 0; i < count; ++i) callers.push_back(start(keep_calling(through)));
+    void start_callers(std::size_t how_many, http::transport& through) {
+        for (std::size_t i = 0; i < how_many; ++i) callers.push_back(start(keep_calling(through)));
         settle();
     }
     void end_callers() {
         stop_calling = true;
         for (auto& c : callers) finish(c);
     }
-    void round_trips(int count) {
-        while (count-- > 0) advance(far.latency);
+    void round_trips(int how_many) {
+        while (how_many-- > 0) advance(far.latency);
     }
     std::vector<started_task> callers{};
     std::optional<error> last_error{};

@@ -4,6 +4,8 @@
 
 #include <boost/test/unit_test.hpp>
 
+#include <iostream>
+
 namespace {
 
 using namespace firehose;
@@ -493,6 +495,50 @@ BOOST_AUTO_TEST_CASE(leaves_the_lane_fit_for_the_next_stage) {
     rig.send_each("f", 4, {"aws"});
     rig.run_to_the_end();
     BOOST_TEST(rig.row("aws").delivered == 4);
+}
+
+namespace {
+
+/// Ten events every 100 ms, for as long as told; then the end of the stream.
+task<> feed(delivery_rig& rig, std::chrono::milliseconds how_long) {
+    const auto end = rig.shard.time.now() + how_long;
+    for (int round = 0; rig.shard.time.now() < end; ++round) {
+        rig.send_each("r" + std::to_string(round) + "-", 10, {"aws"});
+        const auto next = rig.shard.time.now() + 100ms;
+        co_await rig.shard.time.sleep_until(next);
+    }
+    rig.in->close();
+}
+
+struct storm_result {
+    double per_event;
+    double per_minute;
+};
+
+storm_result five_minutes_of_failure(delivery_options how) {
+    delivery_rig rig(how);
+    rig.fail_always("aws", refused(disposition::retry));
+    auto upload = rig.start_upload();
+    auto feeding = rig.shard.start(feed(rig, 5min));
+    rig.shard.finish(feeding);
+    rig.shard.finish(upload);
+    rig.check_settled();
+    BOOST_TEST(rig.all_verdicts_are(outcome::spooled));
+    const auto requests = static_cast<double>(rig.bucket("aws").calls[storage::operation::put]);
+    return {requests / static_cast<double>(rig.verdicts.size()), requests / 5};
+}
+
+}  // namespace
+
+BOOST_AUTO_TEST_CASE(a_destination_that_fails_for_minutes_gets_no_storm_of_retries) {
+    const auto with_breaker = five_minutes_of_failure({});
+    const auto budget_alone = five_minutes_of_failure(patient_gate());
+    std::cout << "retry storm, all fail, 100 events a second for 5 minutes: " << with_breaker.per_minute
+              << " requests a minute, " << with_breaker.per_event << " an event; without the breaker "
+              << budget_alone.per_event << " an event\n";
+    BOOST_TEST(with_breaker.per_minute < 20);
+    BOOST_TEST(budget_alone.per_event < 1.01);
+    BOOST_TEST(budget_alone.per_event >= 1.0);
 }
 
 BOOST_AUTO_TEST_SUITE_END()

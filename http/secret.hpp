@@ -1,9 +1,9 @@
-/// Strings that cannot be printed by accident, and that leave no copy behind in memory.
+/// Strings that cannot be printed by accident, and leave nothing in memory.
 #pragma once
 #include <string>
 #include <utility>
 
-namespace firehose {
+namespace firehose::http {
 
 /// Overwrites a string's memory, its spare capacity too, and empties it.
 void wipe(std::string& text) noexcept;
@@ -33,4 +33,7 @@ private:
     std::string value_;
 };
 
-}  // namespace firehose
+/// Whether two secrets are the same, in a time that depends on their lengths alone.
+bool equal(const secret& a, const secret& b) noexcept;
+
+}  // namespace firehose::http
