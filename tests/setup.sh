@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Installs what building and testing needs on a bare Debian 12, from its own package archive; the Azure server
-# of the tests comes from npm, into the user's cache.
-#   tests/setup.sh          everything: compilers, libraries, lint tools, the S3 and Azure servers of the tests
+# of the tests comes from npm and the SQS server from PyPI, into the user's cache.
+#   tests/setup.sh          everything: compilers, libraries, lint tools, the S3, Azure and SQS servers of the tests
 #   tests/setup.sh build    what examples/quickstart.sh needs
 # Quick when all of it is there. Needs root or sudo only when something is missing.
 set -euo pipefail
@@ -15,7 +15,7 @@ build_packages=(
 test_packages=(
     g++ libclang-rt-19-dev llvm-19 clang-tools-19 clang-tidy-19 clang-format-19
     libboost-test1.81-dev
-    git python3 openssl procps
+    git python3 python3-venv openssl procps
     radosgw ceph-mon ceph-osd
 )
 
@@ -33,6 +33,8 @@ finish() {
     if [ "$what" = all ] && [ -z "${FIREHOSE_SKIP_SERVERS:-}" ]; then
         "$(dirname "${BASH_SOURCE[0]}")/servers/start_azurite.sh" --install ||
             echo "setup: AZURITE COULD NOT BE FETCHED FROM NPM: the tests against a real Azure server will be SKIPPED" >&2
+        "$(dirname "${BASH_SOURCE[0]}")/servers/start_sqs.sh" --install ||
+            echo "setup: MOTO COULD NOT BE FETCHED FROM PYPI: the tests against a real SQS server will be SKIPPED" >&2
     fi
 }
 

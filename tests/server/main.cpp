@@ -16,7 +16,7 @@ bool init() {
 std::string why_there_is_no_server() {
     if (std::getenv("FIREHOSE_SKIP_SERVERS") != nullptr)
         return "SKIPPED, NOT PASSED: FIREHOSE_SKIP_SERVERS is set, nothing was tried on a real server";
-    for (const auto* variable : {"S3_ENV_FILE", "AZURE_ENV_FILE"}) {
+    for (const auto* variable : {"S3_ENV_FILE", "AZURE_ENV_FILE", "SQS_ENV_FILE"}) {
         const char* path = std::getenv(variable);
         std::ifstream in(path ? path : "");
         std::string line;

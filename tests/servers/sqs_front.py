@@ -143,6 +143,10 @@ class Handler(http.server.BaseHTTPRequestHandler):
             said["status"], said["headers"] = int(status.split()[0]), headers
 
         answer = b"".join(application(environ, start_response))
+        # moto says in XML, whatever it was asked in, that a user may not do something.
+        code, message = (re.search(rb"<%s>([^<]*)<" % name, answer) for name in (b"Code", b"Message"))
+        if said["status"] >= 400 and code:
+            return self.refuse(said["status"], code[1].decode(), message[1].decode() if message else "")
         self.head(said["status"], said["headers"], len(answer))
         self.wfile.write(answer)
         self.wfile.flush()
