@@ -23,6 +23,7 @@ struct page {
 };
 struct put_options {
     std::string content_type = "application/json";
+    std::string content_encoding{};  ///< "gzip", …; empty: the bytes are what they are
     bool only_if_absent = false;  ///< an object that is already there is success: U5 in the design notes
 };
 /// What this store can do, so that callers choose instead of probing by failure.

@@ -44,8 +44,8 @@ closing_account close_books(const stages::account& books, const std::vector<std:
     std::map<std::string, std::uint64_t> records;
     for (const auto& row : spooled) records[row.to.service] += row.records;
     for (const auto& [name, count] : records) {
-        const auto known = closed.targets.find(name);
-        const auto ours = known == closed.targets.end() ? 0 : known->second.spooled;
+        const auto known = books.targets().find(name);
+        const auto ours = known == books.targets().end() ? 0 : known->second.spooled_records;
         if (count > ours) closed.backlog[name].spooled = count - ours;
     }
     return closed;

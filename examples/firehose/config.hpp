@@ -3,6 +3,7 @@
 #include "http/options.hpp"
 #include "stages/delivery.hpp"
 #include "stages/event_reader.hpp"
+#include "stages/gathering.hpp"
 #include "stages/normalize_config.hpp"
 #include "storage/credentials.hpp"
 #include "storage/registry.hpp"
@@ -10,6 +11,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -24,6 +26,7 @@ struct configuration {
     stages::event_shape shape{};
     std::size_t max_event_bytes = 16 << 20;
     stages::delivery_options delivery{};
+    std::optional<stages::batch_options> batch{};  ///< set: the layout is "batch"
     http::client_options http{};
     std::vector<std::string> inputs{};    ///< of the file sources, in order; "-" is standard input
     std::vector<std::string> services{};  ///< named by flows and default, each once
