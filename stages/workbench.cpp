@@ -26,7 +26,12 @@ bool is_within(const std::filesystem::path& inner, const std::filesystem::path& 
 /// What spool and delivery refer to, so it goes last.
 struct workbench::foundation {
     foundation(context& x, workbench_options options)
-        : how(std::move(options)), http(x, how.http), environment{x, http, how.base_directory} {}
+        : how(std::move(options)), http(x, how.http), environment{x, http, how.base_directory} {
+        environment.settings = [this](const storage::destination& to) {
+            return storage::find_settings(how.destinations, to);
+        };
+    }
+    foundation(const foundation&) = delete;
 
     workbench_options how;
     http::client http;

@@ -10,6 +10,7 @@
 
 #include <filesystem>
 #include <memory>
+#include <vector>
 
 namespace firehose::stages {
 
@@ -18,6 +19,7 @@ struct workbench_options {
     std::filesystem::path data_dir = "data";     ///< the spool lives here; one process at a time
     storage::registry stores = storage::default_registry();
     storage::credential_map credentials{};
+    std::vector<storage::settings_rule> destinations{};  ///< how objects are stored, by destination
     delivery_options delivery{};
     http::client_options http{};
 };

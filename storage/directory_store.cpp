@@ -41,6 +41,7 @@ directory_store::directory_store(context& x, std::filesystem::path base, std::st
     can_.only_if_absent = true;
     can_.list = true;
     can_.remove = true;
+    can_.get = true;
 }
 
 directory_store::~directory_store() = default;
@@ -160,6 +161,21 @@ task<result<std::unique_ptr<multipart>>>
 directory_store::start_multipart(const std::string& key, const put_options&, time_source::steady) {
     co_return error(disposition::park,
                     "multipart upload of " + key + ": a directory takes whole objects only");
+}
+
+task<result<object_body>> directory_store::get(const std::string& key, byte_range which,
+                                               time_source::steady deadline) {
+    if (x_.time.now() >= deadline) co_return too_late("get(" + key + ")");
+    auto job = [tree = tree_.get(), &key, which] { return tree->read(key, which); };
+    auto found = run_blocking(x_.blocking, job);
+    co_return co_await std::move(found);
+}
+
+task<result<>> directory_store::check(time_source::steady deadline) {
+    if (x_.time.now() >= deadline) co_return too_late("check()");
+    auto job = [tree = tree_.get()] { return tree->check(); };
+    auto checked = run_blocking(x_.blocking, job);
+    co_return co_await std::move(checked);
 }
 
 store_kind directory_kind() {

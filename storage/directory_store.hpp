@@ -66,6 +66,10 @@ public:
     /// Not offered: can().max_parts is 0 and this is always an error.
     task<result<std::unique_ptr<multipart>>> start_multipart(const std::string& key, const put_options& how,
                                                              time_source::steady deadline) override;
+    task<result<object_body>> get(const std::string& key, byte_range which,
+                                  time_source::steady deadline) override;
+    /// The base directory is there; the bucket too, or it could be made by the first put().
+    task<result<>> check(time_source::steady deadline) override;
 
 private:
     struct waiting;

@@ -3,6 +3,7 @@
 #include <dirent.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
@@ -455,8 +456,12 @@ result<object_info> directory_tree::describe(const place& parent, const std::str
     const int found = calls_.status(parent.fd.get(), name.c_str(), s);
     if (found == -ENOENT || (found == 0 && S_ISDIR(s.st_mode))) return absent(key);
     if (found < 0) return failed("stat", parent.path + "/" + name, -found);
-    if (!S_ISREG(s.st_mode))
-        return refused(key, parent.path + "/" + name + " is a link or a device, not an ordinary file");
+    return describe(s, parent.path + "/" + name, key);
+}
+
+result<object_info> directory_tree::describe(const struct stat& s, const std::string& path,
+                                             std::string_view key) {
+    if (!S_ISREG(s.st_mode)) return refused(key, path + " is a link or a device, not an ordinary file");
     object_info info;
     info.key = key;
     info.size = static_cast<std::uint64_t>(s.st_size);
@@ -496,6 +501,43 @@ result<> directory_tree::remove(std::string_view key) {
     const int synced = calls_.sync(directory.get());
     if (synced < 0) return sync_failed("fsync", parent->path, -synced);
     return {};
+}
+
+/// Size and bytes come from one open file, so they belong together whatever is renamed meanwhile.
+result<object_body> directory_tree::read(std::string_view key, byte_range which) {
+    std::string name;
+    auto parent = find_parent(key, name);
+    if (!parent) return parent.error();
+    const auto path = parent->path + "/" + name;
+    const descriptor file(calls_.open(parent->fd.get(), name.c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK, 0));
+    if (file.get() == -ENOENT) return absent(key);
+    if (!file) return failed("open", path, -file.get());
+    struct stat s{};
+    if (::fstat(file.get(), &s) < 0) return failed("stat", path, errno);
+    if (S_ISDIR(s.st_mode)) return absent(key);
+    auto info = describe(s, path, key);
+    if (!info) return info.error();
+    object_body out;
+    out.info = std::move(*info);
+    if (which.first >= out.info.size) return out;
+    out.bytes.resize(static_cast<std::size_t>(std::min(which.count, out.info.size - which.first)));
+    for (std::size_t at = 0; at < out.bytes.size();) {
+        const auto n = ::pread(file.get(), out.bytes.data() + at, out.bytes.size() - at,
+                               static_cast<off_t>(which.first + at));
+        if (n < 0 && errno == EINTR) continue;
+        if (n <= 0) return failed("read", path, n < 0 ? errno : EIO);
+        at += static_cast<std::size_t>(n);
+    }
+    return out;
+}
+
+result<> directory_tree::check() {
+    auto base = open_base();
+    if (!base) return base.error();
+    auto root = open_root(false);
+    const auto missing = boost::system::errc::no_such_file_or_directory;
+    if (root || root.error().code() == missing) return {};
+    return root.error();
 }
 
 struct directory_tree::walk {

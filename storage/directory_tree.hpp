@@ -48,6 +48,8 @@ public:
     result<object_info> head(std::string_view key);
     result<page> list(const std::string& prefix, const std::string& from, std::size_t limit);
     result<> remove(std::string_view key);
+    result<object_body> read(std::string_view key, byte_range which);
+    result<> check();
 
 private:
     struct place {  // an open directory
@@ -73,6 +75,7 @@ private:
     result<place> open_parent(const std::vector<std::string>& key, bool create);
     result<place> find_parent(std::string_view key, std::string& name);
     result<object_info> describe(const place& parent, const std::string& name, std::string_view key);
+    result<object_info> describe(const struct stat& s, const std::string& path, std::string_view key);
     result<> open_temporary();
     void clear_leftovers(const place& all);
     result<> write_temporary(writing& object, bool sync);

@@ -3,6 +3,7 @@
 #include "pipeline/stage.hpp"
 #include "storage/credentials.hpp"
 #include "storage/destination.hpp"
+#include "storage/destination_settings.hpp"
 #include "storage/store.hpp"
 
 #include <filesystem>
@@ -24,6 +25,12 @@ struct store_environment {
     context& shard;
     http::client& http;
     std::filesystem::path base_directory;  ///< what relative paths are relative to
+    /// How objects are to be stored at a destination; empty: the defaults everywhere.
+    std::function<destination_settings(const destination& to)> settings{};
+
+    destination_settings settings_of(const destination& to) const {
+        return settings ? settings(to) : destination_settings();
+    }
 };
 
 /// One kind of store. All functions are called on the shard; check() must not do I/O.

@@ -1,6 +1,7 @@
 #include "examples/firehose/config.hpp"
 
 #include "examples/firehose/batch_config.hpp"
+#include "examples/firehose/config_destinations.hpp"
 #include "examples/firehose/config_reader.hpp"
 #include "stages/workbench.hpp"
 
@@ -236,7 +237,7 @@ private:
         from.only({"layout", "batch", "in_flight", "queue_bytes", "attempts", "backoff_ms", "backoff_cap_ms",
                    "timeout_ms", "connect_timeout_ms", "tls_timeout_ms", "first_byte_timeout_ms",
                    "progress_timeout_ms", "breaker_failures", "breaker_cap_ms", "retry_backoff_ms",
-                   "retry_backoff_cap_ms", "park_after_attempts"});
+                   "retry_backoff_cap_ms", "park_after_attempts", "destinations"});
         auto& how = out_.what.delivery;
         std::string layout = "event";
         from.read("layout", layout);
@@ -260,6 +261,8 @@ private:
         from.read("retry_backoff_ms", how.spool_backoff);
         from.read("retry_backoff_cap_ms", how.spool_backoff_cap);
         from.read("park_after_attempts", how.park_after_attempts, 0, 1'000'000);
+        if (const auto* rules = from.find("destinations"))
+            out_.what.destinations = read_destinations(*rules, from.at("destinations"), out_.faults);
         auto& wait = out_.what.http.wait;
         from.read("connect_timeout_ms", wait.connect);
         from.read("tls_timeout_ms", wait.tls);

@@ -27,6 +27,7 @@ struct configuration {
     std::size_t max_event_bytes = 16 << 20;
     stages::delivery_options delivery{};
     std::optional<stages::batch_options> batch{};  ///< set: the layout is "batch"
+    std::vector<storage::settings_rule> destinations{};
     http::client_options http{};
     std::vector<std::string> inputs{};    ///< of the file sources, in order; "-" is standard input
     std::vector<std::string> services{};  ///< named by flows and default, each once

@@ -108,6 +108,7 @@ private:
         bench.stores = stores_;
         bench.credentials = how_.credentials;
         bench.delivery = how_.delivery;
+        bench.destinations = how_.destinations;
         bench.http = how_.http;
         return bench;
     }

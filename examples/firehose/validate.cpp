@@ -50,6 +50,9 @@ task<> ask_all(context& x, const configuration& how, const storage::registry& st
                std::vector<answer>& answers) {
     http::client http(x, how.http);
     storage::store_environment environment{x, http, how.base_directory};
+    environment.settings = [&how](const storage::destination& to) {
+        return storage::find_settings(how.destinations, to);
+    };
     for (const auto& to : destinations_of(how)) {
         const auto with = how.credentials.find(to.credential_id);
         const auto* credential = with == how.credentials.end() ? nullptr : &with->second;

@@ -21,7 +21,21 @@ contract::store_options reading_from(storage::memory_bucket& bucket) {
 /// A store that keeps its promises but for one: what the suite must notice.
 class liar final : public storage::store {
 public:
-    enum class lie { none, short_put, replaces, invents, throws, forgets, loses_pages, keeps_removed, mixes };
+    enum class lie {
+        none,
+        short_put,
+        replaces,
+        invents,
+        throws,
+        forgets,
+        loses_pages,
+        keeps_removed,
+        mixes,
+        shifts,
+        unreachable,
+        starts_anew,
+        early
+    };
 
     explicit liar(lie what) : what_(what) {}
     storage::memory_bucket& bucket() { return honest_.bucket(); }
@@ -59,9 +73,27 @@ public:
         auto done = co_await honest_.remove(key, deadline);
         co_return done;
     }
+    task<result<storage::object_body>> get(const std::string& key, storage::byte_range which,
+                                           time_source::steady deadline) override {
+        if (what_ == lie::shifts && which.first > 0) --which.first;
+        auto found = co_await honest_.get(key, which, deadline);
+        co_return found;
+    }
+    task<result<>> check(time_source::steady deadline) override {
+        if (what_ == lie::unreachable) co_return error(disposition::stop, "not there");
+        auto done = co_await honest_.check(deadline);
+        co_return done;
+    }
+    task<result<std::unique_ptr<storage::multipart>>>
+    resume_multipart(const std::string& key, const std::string& token, const storage::put_options& how,
+                     time_source::steady deadline) override {
+        if (what_ == lie::starts_anew) return honest_.start_multipart(key, how, deadline);
+        return honest_.resume_multipart(key, token, how, deadline);
+    }
     task<result<std::unique_ptr<storage::multipart>>> start_multipart(const std::string& key,
                                                                       const storage::put_options& how,
                                                                       time_source::steady deadline) override {
+        if (what_ == lie::early) bucket().objects[key];
         return honest_.start_multipart(key, how, deadline);
     }
 
@@ -132,6 +164,24 @@ BOOST_AUTO_TEST_CASE(a_listing_without_its_second_page) {
 BOOST_AUTO_TEST_CASE(an_object_that_stays_after_remove) {
     liar s(liar::lie::keeps_removed);
     BOOST_TEST(mentions(check(s), "after remove()"));
+}
+BOOST_AUTO_TEST_CASE(a_range_that_begins_too_early) {
+    liar s(liar::lie::shifts);
+    BOOST_TEST(mentions(check(s), "gives other bytes than were put"));
+}
+BOOST_AUTO_TEST_CASE(an_upload_that_shows_before_it_is_complete) {
+    liar s(liar::lie::early);
+    const auto broken = check(s);
+    BOOST_TEST(mentions(broken, "is there before complete()"));
+    BOOST_TEST(mentions(broken, "is there after abort()"));
+}
+BOOST_AUTO_TEST_CASE(an_upload_that_is_gone_and_gone_on_with) {
+    liar s(liar::lie::starts_anew);
+    BOOST_TEST(mentions(check(s), "an upload gone on with: "));
+}
+BOOST_AUTO_TEST_CASE(a_check_that_fails) {
+    liar s(liar::lie::unreachable);
+    BOOST_TEST(mentions(check(s), "checking: "));
 }
 BOOST_AUTO_TEST_CASE(two_keys_that_share_a_place) {
     liar s(liar::lie::mixes);

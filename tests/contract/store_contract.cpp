@@ -5,6 +5,8 @@
 #include <boost/asio/post.hpp>
 
 #include <algorithm>
+#include <array>
+#include <limits>
 #include <set>
 #include <span>
 #include <utility>
@@ -59,6 +61,18 @@ private:
     task<> listing();
     task<> list_all(std::string prefix, std::vector<storage::object_info>& found);
     task<> removing();
+    task<> reading();
+    task<> read_range(const std::string& where, const std::string& text, storage::byte_range which);
+    task<> checking();
+    task<> in_parts();
+    task<> put_parts(storage::multipart& upload, const std::string& where, std::vector<std::string> parts);
+    task<> put_part_child(storage::multipart& upload, int number, std::string text);
+    task<> complete_and_check(storage::multipart& upload, const std::string& where, const std::string& text);
+    task<std::unique_ptr<storage::multipart>> begin_upload(const std::string& where,
+                                                           const storage::put_options& how);
+    task<> given_up();
+    task<> resumed();
+    std::vector<std::string> three_parts(unsigned seed) const;
     task<> many_at_once();
     task<> same_key_at_once();
     task<> cancelling();
@@ -98,6 +112,11 @@ task<> checker::run() {
     if (s_.can().only_if_absent) co_await guard("only_if_absent", absent_only());
     if (s_.can().list) co_await guard("listing", listing());
     if (s_.can().remove) co_await guard("removing", removing());
+    if (s_.can().get) co_await guard("reading", reading());
+    co_await guard("checking", checking());
+    if (s_.can().max_parts > 0) co_await guard("uploads in parts", in_parts());
+    if (s_.can().max_parts > 0) co_await guard("an upload given up", given_up());
+    if (s_.can().max_parts > 0) co_await guard("an upload gone on with", resumed());
     co_await guard("many puts at once", many_at_once());
     co_await guard("one key put many times at once", same_key_at_once());
     co_await guard("cancellation", cancelling());
@@ -143,6 +162,10 @@ task<> checker::expect_object(std::string key, const std::string& text) {
     if (head->size != text.size())
         fail("head(" + key + ") reports " + std::to_string(head->size) + " bytes instead of " +
              std::to_string(text.size()));
+    if (s_.can().get) {
+        const storage::byte_range all;
+        co_await read_range(key, text, all);
+    }
     if (!how_.read) co_return;
     auto read = co_await how_.read(key);
     if (!read) {
@@ -301,6 +324,184 @@ task<> checker::removing() {
     const auto text = pattern(50, 7);
     const auto body = one_piece(text);
     co_await store_and_check(where, text, body);
+}
+
+task<> checker::read_range(const std::string& where, const std::string& text, storage::byte_range which) {
+    const auto deadline = until();
+    auto got = co_await s_.get(where, which, deadline);
+    const auto call = "get(" + where + ") from byte " + std::to_string(which.first);
+    if (!got) {
+        fail(call, got.error());
+        co_return;
+    }
+    const auto expected = which.first < text.size() ? text.substr(which.first, which.count) : std::string();
+    if (got->info.key != where) fail(call + " reports the key " + got->info.key);
+    if (got->info.size != text.size())
+        fail(call + " reports an object of " + std::to_string(got->info.size) + " bytes instead of " +
+             std::to_string(text.size()));
+    if (got->bytes.size() != expected.size())
+        fail(call + " gives " + std::to_string(got->bytes.size()) + " bytes instead of " +
+             std::to_string(expected.size()));
+    else if (got->bytes != expected)
+        fail(call + " gives other bytes than were put");
+}
+
+task<> checker::reading() {
+    const auto where = key("reading/object");
+    const auto text = pattern(10'000, 10);
+    co_await put_child(where, text);
+    constexpr auto to_the_end = std::numeric_limits<std::uint64_t>::max();
+    const std::array<storage::byte_range, 9> ranges{{{0, 1},
+                                                     {0, 10'000},
+                                                     {1, 4096},
+                                                     {9'999, 1},
+                                                     {9'000, 5'000},
+                                                     {5'000, to_the_end},
+                                                     {10'000, 10},
+                                                     {20'000, to_the_end},
+                                                     {3, 0}}};
+    for (const auto& which : ranges) co_await read_range(where, text, which);
+
+    const auto nowhere = key("reading/absent");
+    const auto deadline = until();
+    const storage::byte_range all;
+    auto absent = co_await s_.get(nowhere, all, deadline);
+    if (absent)
+        fail("get(" + nowhere + ") finds an object that was never put");
+    else if (!storage::is_not_found(absent.error()))
+        fail("get(" + nowhere + ") must fail with the provider code " + std::string(storage::not_found) +
+             " and disposition park, but says: " + absent.error().context());
+}
+
+task<> checker::checking() {
+    const auto deadline = until();
+    auto checked = co_await s_.check(deadline);
+    if (!checked) fail("check() of a place where objects were put", checked.error());
+}
+
+std::vector<std::string> checker::three_parts(unsigned seed) const {
+    const auto least = static_cast<std::size_t>(std::max<std::uint64_t>(s_.can().min_part, 1000));
+    return {pattern(least, seed), pattern(least, seed + 1), pattern(777, seed + 2)};
+}
+
+task<std::unique_ptr<storage::multipart>> checker::begin_upload(const std::string& where,
+                                                                const storage::put_options& how) {
+    const auto deadline = until();
+    auto started = co_await s_.start_multipart(where, how, deadline);
+    if (started) co_return std::move(*started);
+    fail("start_multipart(" + where + ")", started.error());
+    co_return nullptr;
+}
+
+task<> checker::put_part_child(storage::multipart& upload, int number, std::string text) {
+    const auto body = many_pieces(text, 3);
+    const auto deadline = until();
+    auto put = co_await upload.put_part(number, body, deadline);
+    if (!put) fail("put_part(" + std::to_string(number) + ")", put.error());
+}
+
+/// All at once, the last one first.
+task<> checker::put_parts(storage::multipart& upload, const std::string&, std::vector<std::string> parts) {
+    auto spawn_all = [this, &upload, &parts](task_scope& s) {
+        for (std::size_t i = parts.size(); i > 0; --i)
+            s.spawn(put_part_child(upload, static_cast<int>(i), parts[i - 1]));
+    };
+    auto all = with_scope(x_.ex, spawn_all);
+    co_await std::move(all);
+}
+
+task<> checker::complete_and_check(storage::multipart& upload, const std::string& where,
+                                   const std::string& text) {
+    const auto deadline = until();
+    auto done = co_await upload.complete(deadline);
+    if (!done) {
+        fail("complete() of " + where, done.error());
+        co_return;
+    }
+    if (done->key != where) fail("complete() of " + where + " reports the key " + done->key);
+    if (done->size != text.size())
+        fail("complete() of " + where + " reports " + std::to_string(done->size) + " bytes instead of " +
+             std::to_string(text.size()));
+    co_await expect_object(where, text);
+}
+
+task<> checker::in_parts() {
+    storage::put_options how;
+    const auto where = key("in-parts/object +%");
+    auto parts = three_parts(20);
+    auto upload = co_await begin_upload(where, how);
+    if (!upload) co_return;
+    co_await put_parts(*upload, where, parts);
+    const auto deadline = until();
+    auto early = co_await s_.head(where, deadline);
+    if (early) fail(where + " is there before complete()");
+    parts[1] = pattern(parts[1].size() + 5, 30);
+    co_await put_part_child(*upload, 2, parts[1]);  // in the place of the one before
+    co_await complete_and_check(*upload, where, parts[0] + parts[1] + parts[2]);
+
+    const auto small = key("in-parts/one part");
+    const auto text = pattern(10, 31);
+    auto single = co_await begin_upload(small, how);
+    if (!single) co_return;
+    co_await put_part_child(*single, 1, text);
+    co_await complete_and_check(*single, small, text);
+    if (!s_.can().only_if_absent || !how_.completes_only_if_absent) co_return;
+    how.only_if_absent = true;
+    const auto other = pattern(20, 32);
+    auto late = co_await begin_upload(small, how);
+    if (!late) co_return;
+    co_await put_part_child(*late, 1, other);
+    auto done = co_await late->complete(deadline);
+    if (!done) fail("complete() of an object that is there, which is success by contract,", done.error());
+    co_await expect_object(small, text);
+    co_await late->abort();
+}
+
+task<> checker::given_up() {
+    const storage::put_options how;
+    const auto where = key("given-up/object");
+    const auto parts = three_parts(40);
+    auto upload = co_await begin_upload(where, how);
+    if (!upload) co_return;
+    co_await put_parts(*upload, where, parts);
+    co_await upload->abort();
+    const auto deadline = until();
+    auto head = co_await s_.head(where, deadline);
+    if (head) fail(where + " is there after abort()");
+    if (!head && !storage::is_not_found(head.error())) fail("head(" + where + ")", head.error());
+}
+
+task<> checker::resumed() {
+    const storage::put_options how;
+    const auto where = key("resumed/object");
+    const auto parts = three_parts(50);
+    auto upload = co_await begin_upload(where, how);
+    if (!upload) co_return;
+    const auto token = upload->token();
+    co_await put_part_child(*upload, 1, parts[0]);
+    if (token.empty()) {
+        co_await upload->abort();
+        co_return;
+    }
+    upload.reset();
+    const auto deadline = until();
+    auto again = co_await s_.resume_multipart(where, token, how, deadline);
+    if (!again) {
+        fail("resume_multipart(" + where + ")", again.error());
+        co_return;
+    }
+    auto& resumed = **again;
+    co_await put_parts(resumed, where, parts);
+    co_await complete_and_check(resumed, where, parts[0] + parts[1] + parts[2]);
+    const auto other = key("resumed/given up");
+    auto left = co_await begin_upload(other, how);
+    if (!left) co_return;
+    const auto gone = left->token();
+    co_await left->abort();
+    auto nothing = co_await s_.resume_multipart(other, gone, how, deadline);
+    if (nothing || nothing.error().provider_code() != storage::no_such_upload)
+        fail("resume_multipart() of an upload that was aborted must fail with the provider code " +
+             std::string(storage::no_such_upload));
 }
 
 task<> checker::put_child(std::string where, std::string text) {

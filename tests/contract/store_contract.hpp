@@ -15,7 +15,7 @@ struct store_options {
     /// again when the store can remove.
     std::string prefix = "contract";
     /// Reads an object back, past the store's interface, so that bodies are compared byte by byte.
-    /// Without it only sizes are.
+    /// Without it what get() gives is, and only sizes where the store has none.
     std::function<task<result<std::string>>(std::string key)> read{};
     /// Set for a store that the test can page: so many objects that list() needs several pages.
     std::size_t objects_to_list = 12;
@@ -26,6 +26,8 @@ struct store_options {
     /// For a server across a network: what a cancelled put() had sent may still be carried out, after the
     /// next put() of the same key. Callers live with it because their keys follow from the content.
     bool cancelled_put_may_land_late = false;
+    /// Unset for a server that takes conditions on a put() but not on the completion of an upload in parts.
+    bool completes_only_if_absent = true;
     /// How long one call may take.
     std::chrono::seconds patience{60};
 

@@ -1,4 +1,5 @@
 #include "storage/destination.hpp"
+#include "storage/destination_settings.hpp"
 
 #include <boost/test/unit_test.hpp>
 
@@ -44,6 +45,19 @@ BOOST_AUTO_TEST_CASE(the_directory_name_is_three_ordinary_components) {
     BOOST_TEST(name.starts_with("%2E%2E/%2F/%-"));
     const destination nothing{};
     BOOST_TEST(directory_name(nothing).starts_with("%/%/%-"));
+}
+
+BOOST_AUTO_TEST_CASE(patterns_know_any_text_and_any_byte) {
+    BOOST_TEST(matches("*", ""));
+    BOOST_TEST(matches("*", "a/b"));
+    BOOST_TEST(matches("", ""));
+    BOOST_TEST(!matches("", "a"));
+    BOOST_TEST(matches("a*b*c", "a-b-b-c"));
+    BOOST_TEST(!matches("a*b*c", "a-b-b-d"));
+    BOOST_TEST(matches("lead-?", "lead-1"));
+    BOOST_TEST(!matches("lead-?", "lead-"));
+    BOOST_TEST(matches("**x", "x"));
+    BOOST_TEST(!matches("a[b]", "ab"));
 }
 
 BOOST_AUTO_TEST_SUITE_END()
