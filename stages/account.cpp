@@ -24,16 +24,19 @@ std::uint64_t& place(target_account& row, standing where) {
 
 }  // namespace
 
-void account::want(std::string_view service) {
+void account::want(std::string_view service, std::uint64_t events) {
     auto& r = row(service);
-    ++r.accepted;
-    ++r.in_flight;
+    r.accepted += events;
+    r.in_flight += events;
 }
 
-void account::move(std::string_view service, standing from, standing to, time_source::steady now) {
+void account::move(std::string_view service, standing from, standing to, time_source::steady now,
+                   std::uint64_t events) {
     auto& r = row(service);
-    --place(r, from);
-    ++place(r, to);
+    place(r, from) -= events;
+    place(r, to) += events;
+    if (from == standing::spooled) --r.spooled_records;
+    if (to == standing::spooled) ++r.spooled_records;
     if (to == standing::delivered) r.last_delivered = now;
 }
 

@@ -18,6 +18,7 @@ struct target_account {
     std::uint64_t parked = 0;
     std::uint64_t lost = 0;  ///< neither delivered nor kept: the source must send them again
     std::uint64_t in_flight = 0;
+    std::uint64_t spooled_records = 0;  ///< what `spooled` is in the spool: a record may hold many events
     std::optional<time_source::steady> last_delivered{};
 
     bool balances() const noexcept { return accepted == delivered + spooled + parked + lost + in_flight; }
@@ -38,10 +39,11 @@ public:
     void accept() noexcept { ++accepted_; }
     void refuse() noexcept { ++refused_; }
 
-    /// One more event wants `service`; it is in flight.
-    void want(std::string_view service);
-    /// An event's place changes.
-    void move(std::string_view service, standing from, standing to, time_source::steady now);
+    /// One more event wants `service`, or as many as one object holds; in flight.
+    void want(std::string_view service, std::uint64_t events = 1);
+    /// The place of an event, or of all events of one object, changes.
+    void move(std::string_view service, standing from, standing to, time_source::steady now,
+              std::uint64_t events = 1);
     void backlog_delivered(std::string_view service) { ++backlog_row(service).delivered; }
     void backlog_parked(std::string_view service) { ++backlog_row(service).parked; }
 

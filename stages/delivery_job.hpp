@@ -25,6 +25,10 @@ public:
     std::size_t bytes() const noexcept { return event_->raw.size(); }
     /// Of the object; made on first use.
     const std::string& key();
+    /// How the object is to be stored.
+    storage::put_options how() const;
+    /// True for a gathered object: large, so it counts as queued until it is finished.
+    bool holds_room() const noexcept { return event_->object != nullptr; }
     /// Why no attempt can be made at all; empty when one can.
     const std::string& problem() const noexcept;
 
@@ -44,6 +48,8 @@ public:
     bool finished() const noexcept { return owner_ == nullptr; }
 
 private:
+    std::uint64_t events() const noexcept;
+
     delivery* shared_;
     std::shared_ptr<const batch<event>> owner_;  ///< null once finished
     const event* event_;

@@ -6,7 +6,9 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace firehose::stages {
@@ -32,6 +34,15 @@ struct spooled_record;  // stages/spool_backend.hpp
 /// Shared by all events with the same configuration; most flows have one for years.
 using target_list = std::shared_ptr<const std::vector<target>>;
 
+/// What stands for many events: one object of the layout "batch" (stages/gather.hpp).
+struct gathered_object {
+    std::string key{};  ///< key_template::with_prefix() makes it a destination's
+    std::string content_encoding{};
+    std::uint64_t events = 0;
+};
+inline constexpr std::string_view batch_layout = "batch";
+inline constexpr std::string_view batch_content_type = "application/x-ndjson";
+
 /// Identity and routing of one event. `raw` is byte for byte what was accepted and points into a
 /// slab of the batch that holds the event.
 struct event {
@@ -42,6 +53,10 @@ struct event {
     target_list targets{};
     std::string problem{};  ///< not empty: no key can be made (no id, no group); parked for every target
     std::shared_ptr<const spooled_record> record{};  ///< set when the event comes out of a spool
+    std::uint64_t position = 0;                      ///< of its first byte in the input
+    std::optional<std::int64_t> at_ms{};  ///< when it happened, since the epoch; where it is asked for
+    std::vector<std::string> fields{};    ///< what a key template asks for, in its order
+    std::shared_ptr<const gathered_object> object{};  ///< set when `raw` is an object made of many events
 };
 
 }  // namespace firehose::stages

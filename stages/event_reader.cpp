@@ -1,5 +1,6 @@
 #include "stages/event_reader.hpp"
 
+#include "stages/key_template.hpp"
 #include "storage/text_hash.hpp"
 
 #include <boost/json/parser.hpp>
@@ -93,6 +94,28 @@ std::string list_of(const std::vector<std::string>& pointers) {
     return text;
 }
 
+/// What a key template shows of a value: text and numbers as they are, booleans by name.
+template <class Value> std::string field_text(const Value& value) {
+    if (value.is_bool()) return to_text(value);
+    auto s = read_scalar(value);
+    return s.text && !s.text->empty() ? std::move(*s.text) : std::string(no_value);
+}
+
+template <class Document>
+void read_placement(const Document& document, const event_shape& shape, event& out) {
+    for (const auto& pointer : shape.timestamp) {
+        const auto found = find(document, pointer);
+        if (!found) continue;
+        const auto when = read_scalar(*found);
+        if (when.text) out.at_ms = parse_event_time(*when.text);
+        if (out.at_ms) break;
+    }
+    for (const auto& pointer : shape.fields) {
+        const auto found = find(document, pointer);
+        out.fields.push_back(found ? field_text(*found) : std::string(no_value));
+    }
+}
+
 template <class Document>
 std::string extract(const Document& document, const event_shape& shape, bytes_view line, event_reading& out) {
     if (!is_object(document)) return "not a JSON object";
@@ -117,6 +140,7 @@ std::string extract(const Document& document, const event_shape& shape, bytes_vi
     if (auto flow = first_scalar(document, shape.flow, ignored); flow.text)
         out.what.flow = std::move(*flow.text);
 
+    read_placement(document, shape, out.what);
     const auto own = find(document, "/firehose");
     if (own && !is_null(*own)) out.routing = own_routing{to_text(*own)};
     return {};

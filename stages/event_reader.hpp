@@ -24,6 +24,8 @@ struct event_shape {
     std::vector<std::string> group{"/vars/lead/id", "/data/id"};  ///< empty: keys have no group part
     std::vector<std::string> flow{"/vars/flow/id"};
     missing_id without_id = missing_id::hash;
+    std::vector<std::string> timestamp{};  ///< empty: events have no time
+    std::vector<std::string> fields{};     ///< one JSON Pointer for each of event::fields
 };
 
 /// The event's own `firehose` member, as JSON text without insignificant white space.

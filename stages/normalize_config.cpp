@@ -264,6 +264,7 @@ bool normalize_config::normalize(const raw_event& line, event& out) {
     }
     how_.books->accept();
     reading.what.targets = route(reading);
+    reading.what.position = line.offset;
     out = std::move(reading.what);
     return true;
 }

@@ -1,6 +1,7 @@
 /// The reference pipeline as one function: what the firehose binary runs, for your own source.
 #pragma once
 #include "pipeline/fan_out.hpp"
+#include "stages/gather.hpp"
 #include "stages/normalize_config.hpp"
 #include "stages/unspool.hpp"
 #include "stages/upload.hpp"
@@ -27,6 +28,14 @@ template <firehose::source Source>
 auto reference_pipeline(Source source, normalize_config::options routing,
                         const std::shared_ptr<delivery>& shared, const std::vector<std::string>& services) {
     return chain(std::move(source), normalize_config(std::move(routing)),
+                 fan_out(upload_branches(shared, services)));
+}
+
+/// The same in the layout "batch": events are gathered into objects before they part for their services.
+template <firehose::source Source>
+auto batch_pipeline(Source source, normalize_config::options routing, gather::options batch,
+                    const std::shared_ptr<delivery>& shared, const std::vector<std::string>& services) {
+    return chain(std::move(source), normalize_config(std::move(routing)), gather(std::move(batch)),
                  fan_out(upload_branches(shared, services)));
 }
 

@@ -33,7 +33,9 @@ struct spool_header {
     std::string group_id{};
     std::string flow_id{};
     storage::destination to{};
-    std::string layout = "event";
+    std::string layout = "event";    ///< or "batch": the body is an object that holds many events
+    std::string content_encoding{};  ///< of the body; empty: none
+    std::uint64_t events = 1;        ///< in the body
     std::string key{};  ///< of the object, prefix included; empty when none could be made (parked)
     unsigned attempts = 0;
     time_source::wall first_failed_at{};

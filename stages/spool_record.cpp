@@ -76,6 +76,8 @@ std::string encode_put(const spool_header& header) {
     o["group_id"] = header.group_id;
     o["flow_id"] = header.flow_id;
     o["layout"] = header.layout;
+    if (!header.content_encoding.empty()) o["content_encoding"] = header.content_encoding;
+    if (header.events != 1) o["events"] = header.events;
     o["key"] = header.key;
     o["last_error"] = to_json(header.last_error);
     std::string out(put_fixed, '\0');
@@ -108,6 +110,10 @@ std::optional<spool_header> parse_header(const put_view& put) {
     header.group_id = text_at(*o, "group_id");
     header.flow_id = text_at(*o, "flow_id");
     header.layout = text_at(*o, "layout");
+    header.content_encoding = text_at(*o, "content_encoding");
+    const json::value* const events = o->if_contains("events");
+    if (events != nullptr && events->is_int64())
+        header.events = static_cast<std::uint64_t>(events->get_int64());
     header.key = text_at(*o, "key");
     header.to.service = text_at(*o, "service");
     header.to.type = text_at(*o, "type");

@@ -178,8 +178,12 @@ private:
             if (here.waiting.empty()) break;  // another worker was faster
             delivery_job job = std::move(here.waiting.front());
             here.waiting.pop_front();
-            release_room(*here.shared, job.bytes());
+            // Taken before the job is finished, which may let go of its bytes.
+            const auto room = job.bytes();
+            const bool holds_room = job.holds_room();
+            if (!holds_room) release_room(*here.shared, room);
             co_await deliver(*here.shared, job);
+            if (holds_room) release_room(*here.shared, room);
         }
         --here.workers;
     }

@@ -32,7 +32,7 @@ task<> watched_attempts::bounded(attempt& one) {
 
 task<> watched_attempts::put_into(attempt& one) {
     const storage::payload body{one.job.body()};
-    const storage::put_options how;
+    const auto how = one.job.how();
     try {
         auto put = co_await one.to.store->put(one.job.key(), body, how, one.until);
         one.answer = std::move(put);

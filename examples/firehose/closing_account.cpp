@@ -54,8 +54,8 @@ closing_account close_books(const stages::account& books, const std::vector<std:
     }
     for (const auto& [name, t] : closed.targets) ours_in_queue += t.spooled;
     for (const auto& [name, count] : records) {
-        const auto known = closed.targets.find(name);
-        const auto ours = known == closed.targets.end() ? 0 : known->second.spooled;
+        const auto known = books.targets().find(name);
+        const auto ours = known == books.targets().end() ? 0 : known->second.spooled_records;
         if (count > ours) closed.backlog[name].spooled = count - ours;
         ours_in_queue -= std::min(count, ours);
     }

@@ -1,5 +1,6 @@
 #include "examples/firehose/config.hpp"
 
+#include "examples/firehose/batch_config.hpp"
 #include "examples/firehose/config_destinations.hpp"
 #include "examples/firehose/config_http.hpp"
 #include "examples/firehose/config_reader.hpp"
@@ -146,6 +147,7 @@ public:
                  "is absent, and so are flows: events without a firehose object of their own go nowhere"});
         if (const auto event = top.object("event")) read_event(*event);
         if (const auto how = top.object("delivery")) read_delivery(*how);
+        if (out_.what.batch) place_by(out_.what.batch.value(), timestamp_, out_.what.shape);
         if (const auto spool = top.object("spool")) read_spool(*spool);
         if (const auto* sources = top.find("sources")) read_sources(*sources);
         top.object("server");
@@ -227,8 +229,7 @@ private:
         from.read_pointers("id", shape.id);
         from.read_pointers("group", shape.group);
         from.read_pointers("flow", shape.flow);
-        std::vector<std::string> timestamp;  // for layouts that partition by time
-        from.read_pointers("timestamp", timestamp);
+        from.read_pointers("timestamp", timestamp_);
         from.read("max_bytes", out_.what.max_event_bytes, 1, 1ULL << 30);
         std::string missing = "hash";
         from.read("missing_id", missing);
@@ -239,15 +240,22 @@ private:
     }
 
     void read_delivery(const object_reader& from) {
-        from.only({"layout", "in_flight", "queue_bytes", "attempts", "backoff_ms", "backoff_cap_ms",
+        from.only({"layout", "batch", "in_flight", "queue_bytes", "attempts", "backoff_ms", "backoff_cap_ms",
                    "timeout_ms", "connect_timeout_ms", "tls_timeout_ms", "first_byte_timeout_ms",
                    "progress_timeout_ms", "breaker_failures", "breaker_cap_ms", "retry_backoff_ms",
                    "retry_backoff_cap_ms", "park_after_attempts", "destinations", "http"});
         auto& how = out_.what.delivery;
         std::string layout = "event";
         from.read("layout", layout);
-        if (layout != "event")
-            from.fail("layout", "must be \"event\": one object per event is the one layout of this version");
+        if (layout != "event" && layout != "batch")
+            from.fail("layout", "must be \"event\", one object per event, or \"batch\"");
+        const auto batch = from.object("batch");
+        if (batch && layout == "event") from.fail("batch", "needs \"layout\": \"batch\"");
+        if (layout == "batch") {
+            const json::object none;
+            out_.what.batch = read_batch(batch ? *batch : object_reader(none, from.at("batch"), out_.faults));
+            how.queue_bytes = out_.what.batch->memory / 4;
+        }
         from.read("in_flight", how.in_flight, 1, 4096);
         from.read("queue_bytes", how.queue_bytes, 1 << 10, 1ULL << 32);
         from.read("attempts", how.attempts, 1, 10);
@@ -325,6 +333,7 @@ private:
     loaded& out_;
     const storage::registry& stores_;
     secrets secrets_;
+    std::vector<std::string> timestamp_ = default_timestamps();
 };
 
 }  // namespace

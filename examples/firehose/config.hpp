@@ -3,6 +3,7 @@
 #include "http/options.hpp"
 #include "stages/delivery.hpp"
 #include "stages/event_reader.hpp"
+#include "stages/gathering.hpp"
 #include "stages/normalize_config.hpp"
 #include "stages/open_sqs_spool.hpp"
 #include "storage/credentials.hpp"
@@ -26,6 +27,7 @@ struct configuration {
     stages::event_shape shape{};
     std::size_t max_event_bytes = 16 << 20;
     stages::delivery_options delivery{};
+    std::optional<stages::batch_options> batch{};  ///< set: the layout is "batch"
     std::vector<storage::settings_rule> destinations{};
     http::client_options http{};
     std::optional<stages::sqs_spool_settings> sqs{};  ///< none: the spool is a directory of data_dir

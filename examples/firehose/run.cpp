@@ -6,6 +6,7 @@
 #include "examples/firehose/verbs.hpp"
 #include "pipeline/scope.hpp"
 #include "stages/ingest_lines.hpp"
+#include "stages/input_identity.hpp"
 #include "stages/reference.hpp"
 #include "stages/workbench.hpp"
 
@@ -14,6 +15,7 @@
 #include <cstring>
 #include <exception>
 #include <fcntl.h>
+#include <limits>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -122,6 +124,7 @@ private:
         lines.max_line = how_.max_event_bytes;
         lines.books = books_;
         lines.refused = refused;
+        if (how_.batch) unbounded(lines);
         stages::ingest_lines source(input, lines);
         const auto outcome = source.outcome();
 
@@ -129,9 +132,10 @@ private:
         routing.shape = how_.shape;
         routing.routing = std::make_shared<const stages::routing_table>(how_.routing);
         routing.refused = refused;
-        auto pipeline = stages::reference_pipeline(std::move(source), std::move(routing), bench.delivery(),
-                                                   how_.services);
-        co_await pipeline.run(x);
+        if (how_.batch)
+            co_await run_batches(input, std::move(source), std::move(routing), bench, x);
+        else
+            co_await run_events(std::move(source), std::move(routing), bench, x);
 
         if (outcome->failure.empty() && !outcome->lost) co_return;
         failed_ = true;
@@ -139,6 +143,39 @@ private:
         if (outcome->lost)
             x.log.error("some events could be neither delivered nor kept; run again with the same input",
                         {{"input", name}});
+    }
+
+    task<> run_events(stages::ingest_lines source, stages::normalize_config::options routing,
+                      const stages::workbench& bench, context& x) {
+        auto pipeline = stages::reference_pipeline(std::move(source), std::move(routing), bench.delivery(),
+                                                   how_.services);
+        co_await pipeline.run(x);
+    }
+
+    /// What is gathered has no verdict before its object has one: gather() bounds it, not the source.
+    static void unbounded(stages::ingest_lines::options& lines) {
+        lines.max_in_flight = std::numeric_limits<std::size_t>::max();
+        lines.max_in_flight_bytes = std::numeric_limits<std::size_t>::max();
+    }
+
+    task<> run_batches(const std::string& input, stages::ingest_lines source,
+                       stages::normalize_config::options routing, const stages::workbench& bench, context& x) {
+        stages::gather::options batch;
+        batch.how = *how_.batch;
+        auto identity = input == "-" ? std::nullopt : stages::identity_of_file(input);
+        if (identity) {
+            auto plan = co_await stages::cut_plan::open(x, files_, how_.data_dir, std::move(*identity), input);
+            if (!plan) {
+                failed_ = true;
+                x.log.error("the plan of the input cannot be opened, so nothing of it is accepted",
+                            {{"input", input}, {"reason", plan.error().context()}});
+                co_return;
+            }
+            batch.plan = std::move(*plan);
+        }
+        auto pipeline = stages::batch_pipeline(std::move(source), std::move(routing), std::move(batch),
+                                               bench.delivery(), how_.services);
+        co_await pipeline.run(x);
     }
 
     std::string where_to_look() const {
@@ -152,6 +189,7 @@ private:
 
     const configuration& how_;
     const storage::registry& stores_;
+    storage::system_files files_{};
     std::vector<std::string> inputs_;
     logger log_;
     std::shared_ptr<stages::account> books_{};

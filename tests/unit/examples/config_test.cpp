@@ -205,7 +205,19 @@ BOOST_AUTO_TEST_CASE(wrong_types_and_ranges) {
         {R"({"event":{"missing_id":"x"}})", "/event/missing_id", "dead_letter"},
         {R"({"event":{"max_bytes":0}})", "/event/max_bytes", "from 1"},
         {R"({"event":{"max_bytes":1073741825}})", "/event/max_bytes", "to 1073741824"},
-        {R"({"delivery":{"layout":"batch"}})", "/delivery/layout", "\"event\""},
+        {R"({"delivery":{"layout":"rows"}})", "/delivery/layout", "\"batch\""},
+        {R"({"delivery":{"batch":{}}})", "/delivery/batch", "layout"},
+        {R"({"delivery":{"layout":"batch","batch":1}})", "/delivery/batch", "object"},
+        {R"({"delivery":{"layout":"batch","batch":{"fromat":"gzip"}}})", "/delivery/batch/fromat", "format"},
+        {R"({"delivery":{"layout":"batch","batch":{"format":"lz4"}}})", "/delivery/batch/format", "zstd"},
+        {R"({"delivery":{"layout":"batch","batch":{"bytes":1}}})", "/delivery/batch/bytes", "1024"},
+        {R"({"delivery":{"layout":"batch","batch":{"bytes":50331649}}})", "/delivery/batch/bytes", "50331648"},
+        {R"({"delivery":{"layout":"batch","batch":{"count":0}}})", "/delivery/batch/count", "from 1"},
+        {R"({"delivery":{"layout":"batch","batch":{"age_ms":-1}}})", "/delivery/batch/age_ms", "integer"},
+        {R"({"delivery":{"layout":"batch","batch":{"key":"{yyyy}.{ext}"}}})", "/delivery/batch/key", "{hash}"},
+        {R"({"delivery":{"layout":"batch","batch":{"time":"now"}}})", "/delivery/batch/time", "arrival"},
+        {R"({"delivery":{"layout":"batch","batch":{"partitions":0}}})", "/delivery/batch/partitions", "from 1"},
+        {R"({"delivery":{"layout":"batch","batch":{"memory":4194304}}})", "/delivery/batch/memory", "four times"},
         {R"({"delivery":{"in_flight":4097}})", "/delivery/in_flight", "4096"},
         {R"({"delivery":{"in_flight":-1}})", "/delivery/in_flight", "integer"},
         {R"({"delivery":{"in_flight":1.0}})", "/delivery/in_flight", "integer"},
@@ -280,6 +292,34 @@ BOOST_AUTO_TEST_CASE(a_target_must_not_lie_where_the_spool_does) {
     good(text("data", "out/data"));
     good(text(".", "out"));
     good(text("/elsewhere/data", "data"));
+}
+
+BOOST_AUTO_TEST_CASE(the_layout_batch_is_read_and_decides_what_is_asked_of_events) {
+    const auto c = good(R"({"event":{"timestamp":"/t"},"delivery":{"layout":"batch","batch":{"format":"zstd",
+        "bytes":2048,"count":7,"age_ms":0,"partitions":5,"memory":4194304,
+        "key":"{prefix}/{/vars/source/id}/{yyyy}/{hash}.{ext}"}}})").what;
+    BOOST_REQUIRE(c.batch.has_value());
+    BOOST_TEST((c.batch->format == stages::packing::zstd));
+    BOOST_TEST(c.batch->bytes == 2048);
+    BOOST_TEST(c.batch->count == 7);
+    BOOST_TEST(c.batch->age.count() == 0);
+    BOOST_TEST(c.batch->partitions == 5);
+    BOOST_TEST(c.batch->memory == 4u << 20);
+    BOOST_TEST(c.delivery.queue_bytes == 1u << 20);
+    BOOST_TEST(c.shape.timestamp == std::vector<std::string>{"/t"}, boost::test_tools::per_element());
+    BOOST_TEST(c.shape.fields == std::vector<std::string>{"/vars/source/id"}, boost::test_tools::per_element());
+    BOOST_TEST(c.shape.group.empty());
+
+    const auto defaults = good(R"({"delivery":{"layout":"batch"}})").what;
+    BOOST_TEST(defaults.batch->bytes == 16u << 20);
+    BOOST_TEST(defaults.batch->memory == 64u << 20);
+    BOOST_TEST((defaults.batch->format == stages::packing::gzip));
+    BOOST_TEST(defaults.shape.timestamp.size() == 2U);
+    BOOST_TEST(!good("{}").what.batch.has_value());
+    // Larger objects bring the memory they need, unless that is said.
+    BOOST_TEST(good(R"({"delivery":{"layout":"batch","batch":{"bytes":33554432}}})").what.batch->memory == 128u << 20);
+    const auto by_arrival = good(R"({"delivery":{"layout":"batch","batch":{"time":"arrival"}}})").what;
+    BOOST_TEST(by_arrival.shape.timestamp.empty());
 }
 
 BOOST_AUTO_TEST_CASE(faults_are_found_all_at_once) {

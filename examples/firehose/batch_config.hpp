@@ -1,0 +1,23 @@
+/// The configuration of the layout "batch": "delivery": {"layout": "batch", "batch": {…}}.
+#pragma once
+#include "examples/firehose/config_reader.hpp"
+#include "stages/event_reader.hpp"
+#include "stages/gathering.hpp"
+
+#include <string>
+#include <vector>
+
+namespace firehose::app {
+
+/// Reads and checks it; faults go where the reader's go.
+stages::batch_options read_batch(const object_reader& from);
+
+/// Where an event says when it happened: LeadConduit's place, then the event stream's.
+std::vector<std::string> default_timestamps();
+
+/// Makes the shape ask events for what the key template needs, and for no group, which only keys of single
+/// events have.
+void place_by(const stages::batch_options& how, const std::vector<std::string>& timestamps,
+              stages::event_shape& shape);
+
+}  // namespace firehose::app

@@ -1,0 +1,45 @@
+#include "stages/deflate.hpp"
+
+#include <isa-l.h>
+
+#include <limits>
+#include <stdexcept>
+#include <vector>
+
+namespace firehose::stages {
+
+struct deflater::state {
+    isal_zstream stream{};
+    std::vector<std::uint8_t> level_memory = std::vector<std::uint8_t>(ISAL_DEF_LVL1_DEFAULT);
+};
+
+deflater::deflater() : state_(std::make_unique<state>()) {}
+deflater::~deflater() = default;
+
+std::size_t deflater::bound(std::size_t size) noexcept { return size + size / 8 + 4096; }
+
+bytes_view deflater::pack(bytes_view block, byte_buffer& room) {
+    if (block.size() > std::numeric_limits<std::uint32_t>::max() / 2)
+        throw std::runtime_error("a block for gzip is longer than 2 GiB");
+    auto& s = state_->stream;
+    isal_deflate_init(&s);
+    s.level = 1;
+    s.level_buf = state_->level_memory.data();
+    s.level_buf_size = static_cast<std::uint32_t>(state_->level_memory.size());
+    s.gzip_flag = IGZIP_DEFLATE;
+    s.flush = FULL_FLUSH;
+    s.next_in = const_cast<std::uint8_t*>(reinterpret_cast<const std::uint8_t*>(block.data()));
+    s.avail_in = static_cast<std::uint32_t>(block.size());
+    s.next_out = reinterpret_cast<std::uint8_t*>(room.room());
+    s.avail_out = static_cast<std::uint32_t>(room.capacity());
+    const auto code = isal_deflate(&s);
+    if (code != COMP_OK || s.avail_in != 0 || s.avail_out == 0)
+        throw std::runtime_error("ISA-L could not deflate a block");
+    return {room.room(), s.total_out};
+}
+
+std::uint32_t deflater::crc32(std::uint32_t before, bytes_view bytes) noexcept {
+    return crc32_gzip_refl(before, reinterpret_cast<const unsigned char*>(bytes.data()), bytes.size());
+}
+
+}  // namespace firehose::stages

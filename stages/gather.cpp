@@ -1,0 +1,167 @@
+#include "stages/gather.hpp"
+
+#include "pipeline/scope.hpp"
+
+#include <chrono>
+
+namespace firehose::stages {
+namespace {
+
+std::int64_t milliseconds_of(time_source::wall when) {
+    return std::chrono::duration_cast<std::chrono::milliseconds>(when.time_since_epoch()).count();
+}
+
+/// The frame of one running gather. One coroutine moves events, one only sleeps.
+class gather_run {
+public:
+    gather_run(const gather::options& how, receiver<event> in, sender<event> out, context& x)
+        : how_(how.how),
+          plan_(how.plan),
+          in_(std::move(in)),
+          out_(std::move(out)),
+          x_(x),
+          open_(how_, plan_, plan_ ? plan_->arrival_ms() : milliseconds_of(x.time.wall_now()), x.count),
+          on_the_way_(std::make_shared<traffic>(x.ex)),
+          due_changed_(x.ex) {}
+
+    task<> carry(task_scope& s) {
+        bool wanted = true;
+        while (wanted) {
+            const auto now = x_.time.now();
+            if (due_ && now >= *due_) {
+                open_.cut_opened_before(now - how_.age);
+                wanted = co_await send_finished();
+                continue;
+            }
+            auto events = in_.try_next();
+            if (events) {
+                wanted = co_await take(*events);
+                continue;
+            }
+            if (in_.ended()) break;
+            co_await in_.readable();
+        }
+        if (wanted) {
+            open_.cut_all();
+            co_await send_finished();
+        }
+        s.cancel();  // the sleeper
+    }
+
+    /// Wakes carry() when the oldest object is old enough.
+    task<> watch_age() {
+        for (;;) {
+            while (!due_) co_await due_changed_.async_wait(use_task);
+            const auto when = *due_;
+            co_await x_.time.sleep_until(when);
+            in_.nudge();
+            while (due_ == when) co_await due_changed_.async_wait(use_task);
+        }
+    }
+
+private:
+    /// Bytes of objects without a verdict.
+    struct traffic {
+        explicit traffic(executor ex) : changed(std::move(ex)) {}
+        std::size_t bytes = 0;
+        wait_queue changed;
+    };
+
+    /// False: nobody wants any more.
+    task<bool> take(batch<event>& events) {
+        ack_token whole = events.take_ack();
+        std::vector<event> passed;
+        open_.begin_batch(x_.time.now());
+        for (const auto& e : events.items()) {
+            if (!e.targets || e.targets->empty()) continue;
+            if (!e.problem.empty() || e.record) {
+                passed.push_back(e);
+            } else if (const auto hopeless = open_.add(e, whole)) {
+                passed.push_back(e);
+                passed.back().targets = hopeless;
+            }
+        }
+        bool wanted = true;
+        if (!passed.empty()) {
+            auto slabs = events.slabs();
+            batch<event> rest(std::move(passed), events.bytes(), whole.split(), std::move(slabs));
+            wanted = co_await out_.push(rest);
+        }
+        whole.resolve(outcome::stored);  // our own part is done
+        if (wanted) wanted = co_await send_finished();
+        co_return wanted;
+    }
+
+    task<bool> send_finished() {
+        auto objects = open_.take_finished();
+        update_due();
+        if (objects.empty()) co_return true;
+        const bool planned = co_await record_plans(objects);
+        if (!planned) co_return true;  // `objects` report lost
+        for (auto& object : objects) {
+            const auto size = object.what.raw.size();
+            while (on_the_way_->bytes > 0 && on_the_way_->bytes + size > how_.memory / 2)
+                co_await on_the_way_->changed.async_wait(use_task);
+            auto b = make_batch(std::move(object), size);
+            const bool taken = co_await out_.push(b);
+            if (!taken) co_return false;
+        }
+        co_return true;
+    }
+
+    task<bool> record_plans(const std::vector<finished_object>& objects) {
+        std::vector<planned_cut> cuts;
+        for (const auto& object : objects)
+            if (!object.recorded) cuts.push_back(object.plan);
+        if (!plan_ || cuts.empty()) co_return true;
+        const auto recorded = co_await plan_->record(std::move(cuts));
+        if (!recorded)
+            x_.log.error("the plan of an object cannot be written, so its events are not accepted",
+                         {{"reason", recorded.error().context()}});
+        co_return recorded.has_value();
+    }
+
+    batch<event> make_batch(finished_object object, std::size_t size) {
+        on_the_way_->bytes += size;
+        auto acks = std::make_shared<std::vector<ack_token>>(std::move(object.acks));
+        ack_token all([way = on_the_way_, size, acks](outcome what) {
+            way->bytes -= size;
+            way->changed.wake_all();
+            for (auto& ack : *acks) ack.resolve(what);
+        });
+        std::vector<event> items;
+        items.push_back(std::move(object.what));
+        std::vector<slab> slabs{std::move(object.bytes)};
+        return {std::move(items), size, std::move(all), std::move(slabs)};
+    }
+
+    void update_due() {
+        const auto oldest = how_.age.count() > 0 ? open_.oldest() : std::nullopt;
+        const auto due = oldest ? std::optional(*oldest + how_.age) : std::nullopt;
+        if (due == due_) return;
+        due_ = due;
+        due_changed_.wake_all();
+    }
+
+    const batch_options& how_;
+    std::shared_ptr<cut_plan> plan_;
+    receiver<event> in_;
+    sender<event> out_;
+    context& x_;
+    gathering open_;
+    std::shared_ptr<traffic> on_the_way_;
+    wait_queue due_changed_;
+    std::optional<time_source::steady> due_{};
+};
+
+}  // namespace
+
+task<> gather::run(receiver<event> in, sender<event> out, context& x) {
+    auto state = std::make_shared<gather_run>(how_, std::move(in), std::move(out), x);
+    return with_scope(x.ex, [state](task_scope& s) {
+        s.spawn(state->watch_age());
+        return state->carry(s);
+    });
+}
+
+}  // namespace firehose::stages

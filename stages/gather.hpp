@@ -1,0 +1,45 @@
+/// Stage: gathers the events of one destination and partition into one NDJSON object (layout "batch").
+#pragma once
+#include "pipeline/stage.hpp"
+#include "stages/gathering.hpp"
+
+#include <memory>
+
+namespace firehose::stages {
+
+/// Stands between normalize_config and the uploads: events in, objects out, each as one event that knows its
+/// key, how many events it holds and how it is packed. Every event's obligation has the verdict of its
+/// object. What no object can be made of, an event with a problem or a target with one, passes through as it
+/// is.
+///
+/// Objects are lines of JSON, each event byte for byte as it came, with a newline behind it: Content-Type
+/// application/x-ndjson, Content-Encoding by the packing, and a name that ends in .ndjson, .ndjson.gz or
+/// .ndjson.zst. Athena, Spark and Snowflake unpack by the ending and pass over the header; browsers and HTTP
+/// clients go by the header.
+///
+/// Durable plans: with a plan, the cut of an object is on disk before the object leaves this stage, so that
+/// the same input, read again after a crash, gives the same objects with the same names and bytes. When the
+/// plan cannot be written, the objects report `lost`.
+///
+/// Memory: `batch_options::memory`, however many partitions are open. Waits while what is on its way would
+/// exceed its half of it. Ends when its input has ended, with everything cut. Cancelled: what was gathered
+/// reports `lost`.
+class gather {
+public:
+    using input_type = event;
+    using output_type = event;
+
+    struct options {
+        batch_options how{};
+        std::shared_ptr<cut_plan> plan{};  ///< of the input; empty: an input that cannot be read again
+    };
+
+    explicit gather(options how) : how_(std::move(how)) {}
+
+    task<> run(receiver<event> in, sender<event> out, context& x);
+
+private:
+    options how_;
+};
+
+}  // namespace firehose::stages

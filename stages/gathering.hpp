@@ -1,0 +1,123 @@
+/// Objects under construction: which event goes into which, and when each is cut. Plain state, no I/O.
+#pragma once
+#include "pipeline/counters.hpp"
+#include "pipeline/time_source.hpp"
+#include "stages/cut_plan.hpp"
+#include "stages/event.hpp"
+#include "stages/key_template.hpp"
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <limits>
+#include <list>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <unordered_map>
+#include <utility>
+#include <vector>
+
+namespace firehose::stages {
+
+/// Which time {yyyy} and the like show. An event without a time of its own has the time of its arrival.
+enum class placed_by : std::uint8_t { event_time, arrival };
+
+struct batch_options {
+    packing format = packing::gzip;
+    key_template key = key_template::parse(key_template::default_text(), packing::gzip).what;
+    std::size_t bytes = 16u << 20;  ///< of a packed object; it may be larger by what one block packs to
+    std::uint64_t count = std::numeric_limits<std::uint64_t>::max();  ///< of events in an object
+    std::chrono::milliseconds age{60'000};  ///< of an object's first event; 0: no limit
+    std::size_t partitions =
+        10'000;  ///< of one input; events that would open more share an overflow partition
+    std::size_t memory = 64u << 20;  ///< half for what is open, half for what is on its way
+    placed_by time = placed_by::event_time;
+};
+
+/// An object that takes no more events.
+struct finished_object {
+    event what{};  ///< raw is the packed object, targets are its destinations
+    slab bytes{};
+    std::vector<ack_token> acks{};
+    planned_cut plan{};
+    bool recorded = false;  ///< the plan of an earlier run says the same
+};
+
+/// Single shard. Events with the same destinations and partition go into one object, in order, and one object
+/// is packed once for all its destinations. An object is cut by packed bytes, by count, by age, and when
+/// memory runs out, the largest first; short of that its open block is packed early. Where the plan of an
+/// earlier run knows the first event of an object, the object ends where it ended then.
+///
+/// Name and bytes of an object follow from its events and its plan, from nothing else.
+class gathering {
+public:
+    gathering(const batch_options& how, std::shared_ptr<const cut_plan> plan, std::int64_t arrival_ms,
+              counters& count);
+    ~gathering();
+    gathering(const gathering&) = delete;
+    gathering& operator=(const gathering&) = delete;
+
+    /// The events that follow are of one batch, whose obligation is split once for each object they reach.
+    void begin_batch(time_source::steady now);
+    /// Needs targets. Returns those of them that no object can be made for; null when there are none.
+    target_list add(const event& e, const ack_token& batch);
+    void cut_opened_before(time_source::steady when);
+    void cut_all();
+
+    std::vector<finished_object> take_finished() { return std::exchange(finished_, {}); }
+    /// When the first of those that have no plan was opened.
+    std::optional<time_source::steady> oldest() const;
+    std::size_t memory_used() const noexcept { return used_; }
+    std::size_t open_objects() const noexcept { return open_.size() + following_.size(); }
+
+private:
+    struct open_object;
+    struct partition_entry {
+        std::unique_ptr<open_object> object{};
+    };
+    using partition_map = std::map<std::string, partition_entry, std::less<>>;
+    struct group;
+    /// Destinations as one event lists them.
+    struct known_targets {
+        target_list keeps{};  ///< so that no other list gets its address
+        group* of = nullptr;  ///< null when none of them can be delivered to
+        target_list hopeless{};
+    };
+
+    const known_targets& look_up(const target_list& targets);
+    group& group_of(std::vector<target> targets);
+    partition_map::value_type& place(group& g, const event& e);
+    std::int64_t time_of(const event& e) const;
+    open_object& open(group& g, partition_map::value_type& at, const event& e);
+    void append(open_object& o, const event& e);
+    bool block_is_full(const open_object& o) const;
+    void pack_block(open_object& o);
+    void cut(open_object& o);
+    void account(open_object& o);
+    void relieve();
+    void pack_early();
+    void cut_largest(std::list<open_object*>& of);
+
+    const batch_options& how_;
+    std::shared_ptr<const cut_plan> plan_;
+    std::int64_t arrival_ms_;
+    std::unique_ptr<packer> packer_;
+    std::size_t block_bytes_;
+    std::unordered_map<const void*, known_targets> seen_{};
+    std::map<std::string, std::unique_ptr<group>, std::less<>> groups_{};
+    std::list<open_object*> open_{};       // oldest first
+    std::list<open_object*> following_{};  // a plan, which alone says where they end
+    std::vector<finished_object> finished_{};
+    std::size_t partitions_ = 0;
+    std::size_t used_ = 0;
+    std::uint64_t batch_ = 0;
+    std::uint64_t opened_ = 0;
+    time_source::steady now_{};
+    std::uint64_t& overflowed_;
+    std::uint64_t& cut_by_memory_;
+    std::uint64_t& objects_;
+};
+
+}  // namespace firehose::stages
