@@ -1,5 +1,6 @@
 /// The configuration file: one JSON document, every fault found at once, each with its place.
 #pragma once
+#include "examples/firehose/server_settings.hpp"
 #include "http/options.hpp"
 #include "stages/delivery.hpp"
 #include "stages/event_reader.hpp"
@@ -27,6 +28,7 @@ struct configuration {
     http::client_options http{};
     std::vector<std::string> inputs{};    ///< of the file sources, in order; "-" is standard input
     std::vector<std::string> services{};  ///< named by flows and default, each once
+    server_settings server{};
 };
 
 /// `pointer` is a JSON Pointer into the file; empty for the document as a whole.
