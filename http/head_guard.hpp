@@ -2,6 +2,7 @@
 /// refused.
 #pragma once
 #include "http/exchange.hpp"
+#include "http/server_options.hpp"
 
 #include <cstddef>
 #include <cstdint>
@@ -11,12 +12,6 @@
 #include <variant>
 
 namespace firehose::http {
-
-struct head_limits {
-    std::size_t line = 8 * 1024;   ///< of the request line; longer ones are 414
-    std::size_t head = 32 * 1024;  ///< request line and headers; more is 431
-    std::size_t headers = 100;     ///< lines; more is 431
-};
 
 struct guarded_head {
     std::string method{};

@@ -1,18 +1,13 @@
 /// The server's side of TLS: a certificate chain and its key, from two PEM files.
 #pragma once
+#include "http/server_options.hpp"
 #include "pipeline/error.hpp"
 
 #include <boost/asio/ssl/context.hpp>
 
 #include <memory>
-#include <string>
 
 namespace firehose::http {
-
-struct server_tls_files {
-    std::string certificate{};  ///< the server's first, then the ones that vouch for it
-    std::string key{};
-};
 
 /// TLS 1.2 and up, no compression, no renegotiation, ALPN http/1.1. Fails when the files cannot be read or
 /// do not belong together; nothing of them is in the error. Connections keep the context they began with,

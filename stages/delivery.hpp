@@ -84,6 +84,8 @@ public:
     std::uint64_t next_batch() noexcept { return ++batches_; }
     wait_queue& room_changed() noexcept { return room_changed_; }
 
+    /// Those that are known at the moment; for those who look.
+    const std::map<storage::destination, std::shared_ptr<lane>>& lanes() const noexcept { return lanes_; }
     context& shard() noexcept { return x_; }
     spool_backend& spool() noexcept { return with_.spool; }
     account& books() noexcept { return *with_.books; }

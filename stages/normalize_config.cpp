@@ -263,6 +263,7 @@ bool normalize_config::normalize(const raw_event& line, event& out) {
         return false;
     }
     how_.books->accept();
+    if (reading.what.flow.empty()) reading.what.flow = as_text(line.flow);
     reading.what.targets = route(reading);
     reading.what.position = line.offset;
     out = std::move(reading.what);

@@ -217,6 +217,19 @@ task<bool> journal::wait_until_idle() {
     co_return true;
 }
 
+task<result<>> journal::seal() {
+    const bool idle = co_await wait_until_idle();
+    if (!idle) throw_cancelled();
+    if (!current_) co_return result<>();
+    const busy_mark mark(*this);
+    auto closing = std::move(current_);
+    if (current_info_.end > current_info_.name.first) sealed_.push_back(current_info_);
+    current_info_ = {};
+    auto work = [&closing] { closing.reset(); };
+    co_await run_blocking(x_.blocking, std::move(work));
+    co_return result<>();
+}
+
 task<result<>> journal::remove_before(sequence keep_from) {
     while (removable(keep_from)) {
         const bool idle = co_await wait_until_idle();

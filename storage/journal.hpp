@@ -78,6 +78,9 @@ public:
     /// Unlinks the oldest segments as far as all their records come before `keep_from`, one after the other,
     /// each made durable before the next. May be cancelled between two segments.
     task<result<>> remove_before(sequence keep_from);
+    /// The next append starts a new segment, so that the records so far can be removed before it. May be
+    /// cancelled.
+    task<result<>> seal();
     /// Whether remove_before() would find something.
     bool removable(sequence keep_from) const;
 

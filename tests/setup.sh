@@ -10,7 +10,7 @@ build_packages=(
     clang-19 lld-19 cmake ninja-build ccache
     libboost1.81-dev libboost-json1.81-dev libboost-url1.81-dev
     libssl-dev libsimdjson-dev libpugixml-dev libcli11-dev libspdlog-dev
-    libisal-dev libzstd-dev zlib1g-dev
+    libisal-dev libzstd-dev zlib1g-dev prometheus-cpp-dev
     ca-certificates
 )
 test_packages=(

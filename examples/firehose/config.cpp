@@ -150,7 +150,9 @@ public:
         if (out_.what.batch) place_by(out_.what.batch.value(), timestamp_, out_.what.shape);
         if (const auto spool = top.object("spool")) read_spool(*spool);
         if (const auto* sources = top.find("sources")) read_sources(*sources);
-        top.object("server");
+        if (const auto server = top.object("server"))
+            out_.what.server = read_server(*server, out_.what.base_directory);
+        out_.what.server.ingest.max_event = out_.what.max_event_bytes;
     }
 
 private:

@@ -1,5 +1,6 @@
 /// The configuration file: one JSON document, every fault found at once, each with its place.
 #pragma once
+#include "examples/firehose/server_settings.hpp"
 #include "http/options.hpp"
 #include "stages/delivery.hpp"
 #include "stages/event_reader.hpp"
@@ -33,6 +34,7 @@ struct configuration {
     std::optional<stages::sqs_spool_settings> sqs{};  ///< none: the spool is a directory of data_dir
     std::vector<std::string> inputs{};    ///< of the file sources, in order; "-" is standard input
     std::vector<std::string> services{};  ///< named by flows and default, each once
+    server_settings server{};
 };
 
 /// `pointer` is a JSON Pointer into the file; empty for the document as a whole.

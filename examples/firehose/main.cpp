@@ -8,6 +8,7 @@
 #include <sys/prctl.h>
 
 #include <cstdio>
+#include <cstdlib>
 #include <exception>
 
 namespace {
@@ -23,6 +24,11 @@ override_list parse_overrides(const std::vector<std::string>& settings) {
         out.emplace_back(setting.substr(0, equals), setting.substr(equals + 1));
     }
     return out;
+}
+
+std::string read_variable(const char* name) {
+    const char* value = std::getenv(name);
+    return value != nullptr ? value : "";
 }
 
 void add_config(CLI::App& verb, std::string& config, std::vector<std::string>& settings, bool& json) {
@@ -50,6 +56,15 @@ int dispatch(int argc, char** argv) {
     run_app->add_option("FILE", run.inputs, "NDJSON files; - is standard input");
     run_app->footer(
         "Example: firehose generate -n 1000 | firehose run --config examples/firehose/demo.json -");
+
+    serve_arguments serve;
+    auto* serve_app = app.add_subcommand(
+        "serve", "Takes events by HTTP, keeps them before it answers, delivers until stopped");
+    add_config(*serve_app, serve.config, settings, serve.json);
+    serve_app->footer("SIGTERM drains, a second one ends at once, SIGHUP reloads certificates.\n"
+                      "Example: firehose serve --config firehose.json");
+    serve.manager = {read_variable("NOTIFY_SOCKET"), read_variable("LISTEN_PID"),
+                     read_variable("LISTEN_FDS")};
 
     validate_arguments validate;
     auto* validate_app = app.add_subcommand(
@@ -84,7 +99,7 @@ int dispatch(int argc, char** argv) {
     try {
         app.parse(argc, argv);
         const auto overrides = parse_overrides(settings);
-        run.overrides = validate.overrides = list.overrides = overrides;
+        run.overrides = serve.overrides = validate.overrides = list.overrides = overrides;
     } catch (const CLI::Success& asked) {
         return app.exit(asked);
     } catch (const CLI::ParseError& wrong) {
@@ -97,6 +112,7 @@ int dispatch(int argc, char** argv) {
         return exit_code::usage;
     }
     if (*run_app) return run_verb(run);
+    if (*serve_app) return serve_verb(serve);
     if (*validate_app) return validate_verb(validate);
     if (*generate_app) return generate_verb(generate);
     if (debug) return debug.run();

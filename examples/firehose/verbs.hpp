@@ -1,6 +1,7 @@
 /// The verbs of the command line. Each returns the exit code of the process.
 #pragma once
 #include "examples/firehose/config.hpp"
+#include "examples/firehose/service_manager.hpp"
 
 #include <cstdint>
 #include <string>
@@ -15,6 +16,14 @@ struct run_arguments {
     bool json = false;
 };
 int run_verb(const run_arguments& args);
+
+struct serve_arguments {
+    std::string config{};
+    override_list overrides{};
+    service_manager manager{};
+    bool json = false;
+};
+int serve_verb(const serve_arguments& args);
 
 struct validate_arguments {
     std::string config{};

@@ -73,7 +73,7 @@ BOOST_AUTO_TEST_CASE(every_key_is_read) {
                      "retry_backoff_cap_ms":15,"park_after_attempts":16},
         "spool": {"type":"directory"},
         "sources": [{"type":"file","path":"in.ndjson"},{"type":"file","path":"-"}],
-        "server": {}
+        "server": {"development": true}
     })");
     const auto& c = out.what;
     BOOST_TEST(c.data_dir == file.directory() / "d");

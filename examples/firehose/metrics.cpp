@@ -1,0 +1,192 @@
+#include "examples/firehose/metrics.hpp"
+
+#include <prometheus/metric_family.h>
+#include <prometheus/text_serializer.h>
+
+#include <algorithm>
+
+namespace firehose::app {
+namespace {
+
+using prometheus::ClientMetric;
+using prometheus::MetricFamily;
+using prometheus::MetricType;
+using labels = std::vector<ClientMetric::Label>;
+
+class page {
+public:
+    void start(std::string name, std::string help, MetricType type) {
+        MetricFamily f;
+        f.name = "firehose_" + std::move(name);
+        f.help = std::move(help);
+        f.type = type;
+        families_.push_back(std::move(f));
+    }
+    void add(labels with, double value) {
+        ClientMetric m;
+        m.label = std::move(with);
+        m.counter.value = value;
+        m.gauge.value = value;
+        families_.back().metric.push_back(std::move(m));
+    }
+    void add(labels with, const latency_histogram& h) {
+        ClientMetric m;
+        m.label = std::move(with);
+        std::uint64_t so_far = 0;
+        for (std::size_t i = 0; i < h.counts().size(); ++i) {
+            so_far += h.counts()[i];
+            ClientMetric::Bucket b;
+            b.cumulative_count = so_far;
+            b.upper_bound = i < h.bounds.size() ? h.bounds[i] : std::numeric_limits<double>::infinity();
+            m.histogram.bucket.push_back(b);
+        }
+        m.histogram.sample_count = so_far;
+        m.histogram.sample_sum = h.sum();
+        families_.back().metric.push_back(std::move(m));
+    }
+    void gauge(std::string name, std::string help, double value) {
+        start(std::move(name), std::move(help), MetricType::Gauge);
+        add({}, value);
+    }
+    void counter(std::string name, std::string help, double value) {
+        start(std::move(name), std::move(help), MetricType::Counter);
+        add({}, value);
+    }
+    std::string text() const { return prometheus::TextSerializer().Serialize(families_); }
+
+private:
+    std::vector<MetricFamily> families_;
+};
+
+double as_double(std::uint64_t n) { return static_cast<double>(n); }
+
+struct service_row {
+    stages::target_account books{};
+    std::uint64_t spooled = 0, spooled_bytes = 0, parked = 0;
+    std::array<std::uint64_t, 3> breakers{};
+};
+
+std::map<std::string, service_row> by_service(const metrics_view& v) {
+    std::map<std::string, service_row> rows;
+    for (const auto& name : v.services) rows[name];
+    const auto row = [&](const std::string& name) -> service_row& {
+        const auto known = rows.find(name);
+        return known != rows.end() ? known->second : rows["other"];
+    };
+    if (v.books != nullptr)
+        for (const auto& [name, account] : v.books->targets()) {
+            auto& to = row(name).books;
+            to.accepted += account.accepted;
+            to.delivered += account.delivered;
+            to.spooled += account.spooled;
+            to.parked += account.parked;
+            to.lost += account.lost;
+            to.in_flight += account.in_flight;
+        }
+    for (const auto& kept : v.spool) {
+        auto& to = row(kept.to.service);
+        to.spooled += kept.records;
+        to.spooled_bytes += kept.bytes;
+        to.parked += kept.parked;
+    }
+    for (const auto& [name, state] : v.breakers) ++row(name).breakers[static_cast<std::size_t>(state)];
+    return rows;
+}
+
+void add_services(page& out, const metrics_view& v) {
+    const auto rows = by_service(v);
+    out.start("events", "Events by service and what became of them; wanted is the sum of the others",
+              MetricType::Counter);
+    for (const auto& [name, row] : rows) {
+        const auto& b = row.books;
+        out.add({{"service", name}, {"state", "wanted"}}, as_double(b.accepted));
+        out.add({{"service", name}, {"state", "delivered"}}, as_double(b.delivered));
+        out.add({{"service", name}, {"state", "spooled"}}, as_double(b.spooled));
+        out.add({{"service", name}, {"state", "parked"}}, as_double(b.parked));
+        out.add({{"service", name}, {"state", "read_again"}}, as_double(b.lost));
+    }
+    out.start("events_in_flight", "Events under way by service", MetricType::Gauge);
+    for (const auto& [name, row] : rows) out.add({{"service", name}}, as_double(row.books.in_flight));
+    out.start("spool_records", "Undelivered records in the spool", MetricType::Gauge);
+    for (const auto& [name, row] : rows) out.add({{"service", name}}, as_double(row.spooled));
+    out.start("spool_bytes", "Bytes of undelivered bodies in the spool", MetricType::Gauge);
+    for (const auto& [name, row] : rows) out.add({{"service", name}}, as_double(row.spooled_bytes));
+    out.start("spool_parked", "Dead letters in the spool", MetricType::Gauge);
+    for (const auto& [name, row] : rows) out.add({{"service", name}}, as_double(row.parked));
+    out.start("breakers", "Destinations by the state of their circuit breaker", MetricType::Gauge);
+    for (const auto& [name, row] : rows) {
+        out.add({{"service", name}, {"state", "closed"}}, as_double(row.breakers[0]));
+        out.add({{"service", name}, {"state", "open"}}, as_double(row.breakers[1]));
+        out.add({{"service", name}, {"state", "half_open"}}, as_double(row.breakers[2]));
+    }
+}
+
+void add_requests(page& out, const metrics_view& v) {
+    out.start("http_requests_total", "Requests by route and class of status", MetricType::Counter);
+    for (const auto& [key, row] : v.requests.rows())
+        out.add({{"route", key.first}, {"status", key.second}}, as_double(row.requests));
+    out.start("http_received_bytes_total", "Bytes of request bodies on the wire", MetricType::Counter);
+    for (const auto& [key, row] : v.requests.rows())
+        out.add({{"route", key.first}, {"status", key.second}}, as_double(row.received));
+    out.start("http_request_seconds", "From a request's head to the end of its answer",
+              MetricType::Histogram);
+    for (const auto& [route, h] : v.requests.durations()) out.add({{"route", route}}, h);
+    out.gauge("http_connections", "Open connections", as_double(v.connections));
+    out.gauge("http_running_requests", "Requests under way", as_double(v.running));
+}
+
+double age_of_oldest(const metrics_view& v) {
+    auto oldest = v.oldest.value_or(v.now);
+    for (const auto& kept : v.spool)
+        if (kept.oldest) oldest = std::min(oldest, *kept.oldest);
+    return std::max(0.0, std::chrono::duration<double>(v.now - oldest).count());
+}
+
+}  // namespace
+
+void latency_histogram::observe(std::chrono::duration<double> what) noexcept {
+    const auto* const at = std::ranges::lower_bound(bounds, what.count());
+    ++counts_[static_cast<std::size_t>(at - bounds.begin())];
+    sum_ += what.count();
+}
+
+void request_metrics::count(const http::request_report& r) {
+    const std::string route = r.route.empty() ? "none" : std::string(r.route);
+    const std::string status = r.status == 0 ? "gone" : std::to_string(r.status / 100) + "xx";
+    auto& row = rows_[{route, status}];
+    ++row.requests;
+    row.received += r.received;
+    row.sent += r.sent;
+    durations_[route].observe(r.took);
+}
+
+std::string render_metrics(const metrics_view& v) {
+    page out;
+    out.gauge("ready", "1 once recovery has ended", v.ready ? 1 : 0);
+    out.counter("events_accepted_total", "Events accepted by HTTP: durable in the log",
+                as_double(v.accepted));
+    out.counter("events_refused_total", "Events refused by HTTP", as_double(v.refused));
+    out.gauge("oldest_undelivered_seconds", "Age of the oldest event that is not delivered, in log or spool",
+              age_of_oldest(v));
+    out.gauge("log_begin_position", "Oldest position of the event log", as_double(v.log_begin));
+    out.gauge("log_end_position", "Position of the next event", as_double(v.log_end));
+    out.gauge("log_delivered_position", "All events before it are delivered or kept in the spool",
+              as_double(v.log_delivered));
+    out.gauge("log_pending_events", "Events in the log without a verdict",
+              as_double(v.log_end - v.log_delivered));
+    out.gauge("log_bytes", "Size of the event log on disk", as_double(v.log_bytes));
+    out.gauge("log_overdue_bytes", "Of segments beyond the retention that hold undelivered events",
+              as_double(v.log_overdue_bytes));
+    out.counter("log_read_again_total", "Times events had to be read again because they could not be kept",
+                as_double(v.read_again));
+    out.start("event_settled_seconds", "From acceptance to delivered or kept, for blocks of events in order",
+              MetricType::Histogram);
+    out.add({}, v.settled);
+    add_services(out, v);
+    add_requests(out, v);
+    out.start("internal_total", "Counters of the shard, by name", MetricType::Counter);
+    for (const auto& [name, value] : v.counters) out.add({{"name", name}}, as_double(value));
+    return out.text();
+}
+
+}  // namespace firehose::app
