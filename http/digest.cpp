@@ -44,7 +44,8 @@ template <std::size_t N> std::array<std::byte, N> finish(EVP_MD_CTX* c) {
 
 template <std::size_t N>
 std::array<std::byte, N> digest(const EVP_MD* how, std::span<const std::span<const std::byte>> parts) {
-    const auto c = make_context();
+    // One for each algorithm and thread: making one costs as much as hashing a few hundred bytes.
+    thread_local const auto c = make_context();
     check(EVP_DigestInit_ex(c.get(), how, nullptr));
     for (const auto& part : parts) check(EVP_DigestUpdate(c.get(), part.data(), part.size()));
     return finish<N>(c.get());
@@ -111,14 +112,20 @@ sha256_value hmac_sha256(std::span<const std::byte> key, std::string_view data) 
     return hmac_key(key)(data);
 }
 
-std::string to_hex(std::span<const std::byte> bytes) {
+void append_hex(std::string& out, std::span<const std::byte> bytes) {
     constexpr std::string_view digits = "0123456789abcdef";
-    std::string out;
-    out.reserve(bytes.size() * 2);
+    const std::size_t before = out.size();
+    out.resize(before + bytes.size() * 2);
+    char* to = out.data() + before;
     for (const std::byte b : bytes) {
-        out += digits[std::to_integer<unsigned>(b) >> 4];
-        out += digits[std::to_integer<unsigned>(b) & 15];
+        *to++ = digits[std::to_integer<unsigned>(b) >> 4];
+        *to++ = digits[std::to_integer<unsigned>(b) & 15];
     }
+}
+
+std::string to_hex(std::span<const std::byte> bytes) {
+    std::string out;
+    append_hex(out, bytes);
     return out;
 }
 

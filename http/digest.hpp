@@ -37,6 +37,7 @@ private:
 
 /// Lower case.
 std::string to_hex(std::span<const std::byte> bytes);
+void append_hex(std::string& out, std::span<const std::byte> bytes);
 std::string to_base64(std::span<const std::byte> bytes);
 /// Standard alphabet with padding; nothing when the text is anything else.
 std::optional<std::vector<std::byte>> from_base64(std::string_view text);

@@ -15,18 +15,13 @@ namespace {
 
 constexpr std::string_view algorithm = "AWS4-HMAC-SHA256";
 
-bool is_signed(std::string_view lower_name) {
+bool is_signed(std::string_view name) noexcept {
     constexpr std::array<std::string_view, 6> hands_off = {
         "authorization", "connection", "expect", "transfer-encoding", "user-agent", "x-amzn-trace-id"};
-    return std::ranges::find(hands_off, lower_name) == hands_off.end();
+    return std::ranges::none_of(hands_off, [name](std::string_view n) { return http::same_name(n, name); });
 }
 
-std::string lower(std::string_view text) {
-    std::string out(text);
-    for (char& c : out)
-        if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
-    return out;
-}
+char lower(char c) noexcept { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; }
 
 bool is_blank(char c) { return c == ' ' || c == '\t' || c == '\n' || c == '\r'; }
 
@@ -67,14 +62,16 @@ std::string normalized(std::string_view path) {
     return out;
 }
 
-std::string canonical_path(std::string_view path, path_rules rules) {
-    if (path.empty()) return "/";
-    switch (rules) {
-        case path_rules::s3: return std::string(path);
-        case path_rules::generic: return http::encode_path(normalized(path));
-        case path_rules::generic_unnormalized: return http::encode_path(path);
+void append_path(std::string& out, std::string_view path, path_rules rules) {
+    if (path.empty()) {
+        out += '/';
+        return;
     }
-    return std::string(path);
+    switch (rules) {
+        case path_rules::s3: out += path; break;
+        case path_rules::generic: out += http::encode_path(normalized(path)); break;
+        case path_rules::generic_unnormalized: out += http::encode_path(path); break;
+    }
 }
 
 struct header_lines {
@@ -84,28 +81,36 @@ struct header_lines {
 
 header_lines canonical_headers(const http::header_list& headers) {
     struct line {
-        std::string name;
+        std::string_view name;  ///< as it is sent, in any case
         const std::string* value;
     };
     std::vector<line> sorted;
     sorted.reserve(headers.size());
+    std::size_t length = 0;
     for (const auto& [name, value] : headers) {
-        auto low = lower(name);
-        if (is_signed(low)) sorted.push_back({std::move(low), &value});
+        if (!is_signed(name)) continue;
+        sorted.push_back({name, &value});
+        length += name.size() + value.size() + 2;
     }
     // Values of one name stay in the order in which they are sent, which is that of their addresses.
     std::ranges::sort(sorted, [](const line& a, const line& b) {
-        return a.name == b.name ? a.value < b.value : a.name < b.name;
+        if (http::same_name(a.name, b.name)) return a.value < b.value;
+        return std::ranges::lexicographical_compare(a.name, b.name, {}, lower, lower);
     });
     header_lines out;
+    out.lines.reserve(length);
+    out.names.reserve(length);
     for (std::size_t i = 0; i < sorted.size(); ++i) {
-        const bool repeated = i > 0 && sorted[i].name == sorted[i - 1].name;
+        const bool repeated = i > 0 && http::same_name(sorted[i].name, sorted[i - 1].name);
         if (repeated) {
             out.lines.back() = ',';  // instead of the line's end
         } else {
-            out.lines.append(sorted[i].name).append(":");
             if (!out.names.empty()) out.names += ';';
-            out.names += sorted[i].name;
+            for (const char c : sorted[i].name) {
+                out.lines += lower(c);
+                out.names += lower(c);
+            }
+            out.lines += ':';
         }
         append_trimmed(out.lines, *sorted[i].value);
         out.lines += '\n';
@@ -115,21 +120,23 @@ header_lines canonical_headers(const http::header_list& headers) {
 
 std::string assemble(const subject& what, std::string_view query, const header_lines& headers,
                      path_rules rules) {
-    const std::string path = canonical_path(what.path, rules);
     std::string out;
-    out.reserve(what.method.size() + path.size() + query.size() + headers.lines.size() +
+    out.reserve(what.method.size() + what.path.size() + query.size() + headers.lines.size() +
                 headers.names.size() + what.payload_hash.size() + 8);
-    out.append(what.method).append("\n").append(path).append("\n").append(query).append("\n");
+    out.append(what.method).append("\n");
+    append_path(out, what.path, rules);
+    out.append("\n").append(query).append("\n");
     out.append(headers.lines).append("\n").append(headers.names).append("\n").append(what.payload_hash);
     return out;
 }
 
-void finish(signed_request& out, const scope& of, std::string_view stamp, const identity& who,
-            key_cache& keys) {
-    out.string_to_sign.append(algorithm).append("\n").append(stamp).append("\n").append(of.text()).append(
-        "\n");
-    out.string_to_sign.append(http::to_hex(http::sha256(out.canonical_request)));
-    out.signature = http::to_hex(keys.get(who.secret_access_key, of)(out.string_to_sign));
+void finish(signed_request& out, const scope& of, std::string_view scope_text, std::string_view stamp,
+            const identity& who, key_cache& keys) {
+    auto& text = out.string_to_sign;
+    text.reserve(algorithm.size() + stamp.size() + scope_text.size() + 80);
+    text.append(algorithm).append("\n").append(stamp).append("\n").append(scope_text).append("\n");
+    http::append_hex(text, http::sha256(out.canonical_request));
+    out.signature = http::to_hex(keys.get(who.secret_access_key, of)(text));
 }
 
 scope scope_of(std::string_view stamp, std::string_view region, std::string_view service) {
@@ -211,14 +218,16 @@ signed_request sign_headers(const subject& what, const identity& who, std::strin
                             std::string_view service, std::string_view stamp, path_rules rules,
                             key_cache& keys) {
     const scope of = scope_of(stamp, region, service);
+    const auto scope_text = of.text();
     auto headers = canonical_headers(what.headers);
     signed_request out;
     out.canonical_request = assemble(what, canonical_query(what.query), headers, rules);
     out.signed_headers = std::move(headers.names);
-    finish(out, of, stamp, who, keys);
+    finish(out, of, scope_text, stamp, who, keys);
     auto& a = out.authorization;
-    a.reserve(256);
-    a.append(algorithm).append(" Credential=").append(who.access_key_id).append("/").append(of.text());
+    a.reserve(algorithm.size() + who.access_key_id.size() + scope_text.size() + out.signed_headers.size() +
+              112);
+    a.append(algorithm).append(" Credential=").append(who.access_key_id).append("/").append(scope_text);
     a.append(", SignedHeaders=").append(out.signed_headers).append(", Signature=").append(out.signature);
     return out;
 }
@@ -227,6 +236,7 @@ signed_request presign(const subject& what, const identity& who, std::string_vie
                        std::string_view service, std::string_view stamp, std::chrono::seconds expires,
                        path_rules rules, key_cache& keys) {
     const scope of = scope_of(stamp, region, service);
+    const auto scope_text = of.text();
     auto headers = canonical_headers(what.headers);
     std::string query(what.query);
     const auto add = [&query](std::string_view name, std::string_view value) {
@@ -234,7 +244,7 @@ signed_request presign(const subject& what, const identity& who, std::string_vie
         query.append(name).append("=").append(http::encode_query(value));
     };
     add("X-Amz-Algorithm", algorithm);
-    add("X-Amz-Credential", who.access_key_id + "/" + of.text());
+    add("X-Amz-Credential", who.access_key_id + "/" + scope_text);
     add("X-Amz-Date", stamp);
     add("X-Amz-Expires", std::to_string(expires.count()));
     if (!who.session_token.empty()) add("X-Amz-Security-Token", who.session_token.reveal());
@@ -243,7 +253,7 @@ signed_request presign(const subject& what, const identity& who, std::string_vie
     out.query = canonical_query(query);
     out.canonical_request = assemble(what, out.query, headers, rules);
     out.signed_headers = std::move(headers.names);
-    finish(out, of, stamp, who, keys);
+    finish(out, of, scope_text, stamp, who, keys);
     out.query.append("&X-Amz-Signature=").append(out.signature);
     return out;
 }
