@@ -12,7 +12,7 @@
 
 namespace firehose::storage {
 
-enum class operation : std::uint8_t { put, head, list, remove, get, check };
+enum class operation : std::uint8_t { put, head, list, remove, get, check, start, put_part, complete, abort };
 
 struct memory_object {
     std::string body{};
@@ -26,6 +26,8 @@ struct memory_object {
 /// how it behaves at any time between two calls; same shard as the stores.
 struct memory_bucket {
     std::map<std::string, memory_object, std::less<>> objects{};
+    /// Unfinished, by token: bodies by number.
+    std::map<std::string, std::map<int, std::string>, std::less<>> uploads{};
     /// Asked before each operation; an error it returns is the operation's, which then changes nothing.
     /// The key is the prefix for `list` and empty for `check`.
     std::function<std::optional<error>(operation what, const std::string& key)> fail{};
@@ -34,6 +36,7 @@ struct memory_bucket {
     std::function<task<>(operation what, std::string key)> pause{};
     std::map<operation, std::uint64_t> calls{};  ///< begun so far
     std::size_t page_size = 1000;                ///< of list()
+    std::uint64_t uploads_begun = 0;
 };
 
 /// Single shard. Each operation takes effect at one moment, at the end of `pause` and one turn of the
@@ -52,16 +55,17 @@ public:
     task<result<page>> list(const std::string& prefix, const std::string& from,
                             time_source::steady deadline) override;
     task<result<>> remove(const std::string& key, time_source::steady deadline) override;
-    /// Not offered: can().max_parts is 0 and this is always an error.
     task<result<std::unique_ptr<multipart>>> start_multipart(const std::string& key, const put_options& how,
                                                              time_source::steady deadline) override;
+    task<result<std::unique_ptr<multipart>>> resume_multipart(const std::string& key,
+                                                              const std::string& token,
+                                                              const put_options& how,
+                                                              time_source::steady deadline) override;
     task<result<object_body>> get(const std::string& key, byte_range which,
                                   time_source::steady deadline) override;
     task<result<>> check(time_source::steady deadline) override;
 
 private:
-    task<std::optional<error>> begin(operation what, const std::string& key);
-
     std::shared_ptr<memory_bucket> bucket_;
     capabilities can_;
 };

@@ -28,8 +28,4 @@ struct s3_verdict {
 /// text of <Code>, empty when there was none: HEAD has no body, proxies speak HTML.
 s3_verdict judge_s3(int status, std::string_view code) noexcept;
 
-/// What a person can do about it, without a full stop; empty when there is nothing to add.
-std::string s3_advice(std::string_view code, int status, std::string_view method, std::string_view bucket,
-                      std::string_view access_key_id);
-
 }  // namespace firehose::storage

@@ -1,5 +1,8 @@
 #include "storage/s3_exchange.hpp"
 
+#include "storage/s3_advice.hpp"
+#include "storage/s3_upload.hpp"
+
 #include <algorithm>
 #include <utility>
 
@@ -11,13 +14,29 @@ sigv4::identity identity_of(const credential& with) {
     return {with.username, with.password, with.session_token};
 }
 
+/// A POST begins or completes an upload in parts; S3 may answer 200 before it knows how that ends.
+std::string post_lie(const http::request& req, const http::response& r) {
+    const bool completes = req.target.find("uploadId=") != std::string::npos;
+    const bool whole = completes ? read_completed(r.body).has_value() : read_upload_id(r.body).has_value();
+    if (whole && r.status == 200) return {};
+    return completes ? "the answer is not a whole CompleteMultipartUploadResult"
+                     : "the answer is not a whole InitiateMultipartUploadResult";
+}
+
 }  // namespace
+
+void s3_signer::use_identity(sigv4::identity who) {
+    who_ = std::move(who);
+    keys_ = {};
+}
 
 result<> s3_signer::sign(http::request& req, time_source::wall now) {
     const std::string stamp = sigv4::format_stamp(now + ahead_);
     http::set_header(req.headers, "x-amz-date", stamp);
     if (!who_.session_token.empty())
         http::set_header(req.headers, "x-amz-security-token", who_.session_token.reveal());
+    else
+        std::erase_if(req.headers, [](const auto& h) { return h.first == "x-amz-security-token"; });
     const auto* hash = http::find_header(req.headers, "x-amz-content-sha256");
     if (hash == nullptr) return error(disposition::park, "the request has no x-amz-content-sha256 to sign");
     const std::string_view target = req.target;
@@ -35,6 +54,7 @@ std::string s3_lie(const http::request& req, const http::response& r) {
     if (object) return {};
     auto lie = false_success(r, "S3");
     if (!lie.empty()) return lie;
+    if (req.method == "POST") return post_lie(req, r);
     if (req.method == "PUT") {
         const bool proof =
             !header_or_empty(r, "etag").empty() || !header_or_empty(r, "x-amz-request-id").empty();
@@ -45,18 +65,26 @@ std::string s3_lie(const http::request& req, const http::response& r) {
 }
 
 s3_exchange::s3_exchange(context& shard, http::transport_factory connect, credential with, std::string bucket,
-                         s3_location at)
+                         s3_location at, destination_settings given, s3_key_source keys)
     : shard_(shard),
       connect_(std::move(connect)),
       with_(std::move(with)),
       bucket_(std::move(bucket)),
       at_(std::move(at)),
+      given_(std::move(given)),
+      keys_(std::move(keys)),
       signer_(identity_of(with_), at_.region),
       bottom_(connect_(at_.to, &signer_)) {}
 
 task<result<http::response>> s3_exchange::send(http::request& req, time_source::steady deadline) {
     tried so_far;
+    bool refused_keys = false;
     for (;;) {
+        if (keys_) {
+            auto ready = co_await use_keys(refused_keys, deadline);
+            if (!ready.has_value()) co_return ready.error();
+            refused_keys = false;
+        }
         const auto through = bottom_;
         http::set_header(req.headers, "Host", http::host_header(at_.to));
         auto answer = co_await through->send(req, deadline);
@@ -67,16 +95,31 @@ task<result<http::response>> s3_exchange::send(http::request& req, time_source::
             if (lie.empty()) co_return answer;
             if (said.message.empty()) said.message = lie;
         }
-        const auto verdict = judge_s3(answer->status, said.code);
-        if (!req.idempotent || !heal(verdict.remedy, *answer, said, so_far))
+        auto verdict = judge_s3(answer->status, said.code);
+        if (!req.idempotent || !heal(verdict.remedy, *answer, said, so_far)) {
+            verdict.what = overridden_verdict(given_, answer->status, said.code).value_or(verdict.what);
             co_return refusal(req, *answer, said, verdict);
+        }
+        refused_keys = verdict.remedy == s3_remedy::refresh_credentials;
     }
+}
+
+task<result<>> s3_exchange::use_keys(bool refused, time_source::steady deadline) {
+    auto found = co_await keys_(refused, deadline);
+    if (!found.has_value()) co_return found.error();
+    const auto& now = signer_.identity();
+    const bool same = now.access_key_id == found->access_key_id &&
+                      now.secret_access_key.reveal() == found->secret_access_key.reveal() &&
+                      now.session_token.reveal() == found->session_token.reveal();
+    if (!same) signer_.use_identity(std::move(*found));
+    co_return result<>();
 }
 
 bool s3_exchange::heal(s3_remedy how, const http::response& r, const error_body& said, tried& so_far) {
     switch (how) {
-        case s3_remedy::none:
-        case s3_remedy::refresh_credentials: return false;  // static keys: a person must renew them
+        case s3_remedy::none: return false;
+        case s3_remedy::refresh_credentials:
+            return keys_ && !std::exchange(so_far.keys, true);  // otherwise a person must renew them
         case s3_remedy::adjust_clock:
             if (std::exchange(so_far.clock, true)) return false;
             return learn_clock(r);
@@ -103,7 +146,7 @@ bool s3_exchange::move_to(std::string region) {
     if (region == signer_.region()) return false;
     if (!at_.own_endpoint && aws_domain(region) != aws_domain(at_.region))
         return false;  // never to another domain
-    auto moved = locate_s3(with_, bucket_, region);
+    auto moved = locate_s3(with_, bucket_, region, given_.style);
     if (!moved.has_value()) return false;
     shard_.log.warning("the bucket is in another region than configured",
                        {{"bucket", bucket_}, {"region", region}});
@@ -115,7 +158,10 @@ bool s3_exchange::move_to(std::string region) {
 
 error s3_exchange::refusal(const http::request& req, const http::response& r, const error_body& said,
                            s3_verdict verdict) const {
-    const auto advice = s3_advice(said.code, r.status, req.method, bucket_, with_.username);
+    const auto endpoint = http::describe(at_.to);
+    const s3_subject about{s3_action(req.method, req.target, at_.base), bucket_,
+                           signer_.identity().access_key_id, endpoint, signer_.region()};
+    const auto advice = s3_advice(said.code, r.status, about);
     return refused_answer(verdict.what, r, said, "x-amz-request-id", advice, shard_.time.wall_now());
 }
 

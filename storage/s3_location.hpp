@@ -3,6 +3,7 @@
 #include "http/url.hpp"
 #include "pipeline/error.hpp"
 #include "storage/credentials.hpp"
+#include "storage/destination_settings.hpp"
 
 #include <string>
 #include <string_view>
@@ -16,12 +17,25 @@ struct s3_location {
     bool own_endpoint = false;  ///< configured; then a region changes the signature and not the host
 };
 
-/// A configured endpoint is used in path style. AWS is addressed by virtual host, but in path style
-/// when the bucket's name holds dots, which no wildcard certificate covers.
-result<s3_location> locate_s3(const credential& with, std::string_view bucket, std::string_view region);
+/// Unless `style` says otherwise a configured endpoint is used in path style and AWS by virtual host, but in
+/// path style when the bucket's name holds dots, which no wildcard certificate covers. A host that is a
+/// number has no names below it, so virtual hosts are refused there.
+result<s3_location> locate_s3(const credential& with, std::string_view bucket, std::string_view region,
+                              addressing style = addressing::automatic);
 
 /// The region of the credential, or the default.
 std::string s3_region(const credential& with);
+
+/// One of AWS's separate worlds: no key of one is known in another.
+struct aws_partition {
+    std::string_view name;    ///< as in ARNs: "aws", "aws-cn", …
+    std::string_view prefix;  ///< of the names of its regions; empty: all that no other partition has
+    std::string_view domain;
+};
+
+/// The partition of a region, "aws" for those it does not know. From the table that AWS's SDKs share,
+/// partitions.json of botocore 1.43 and of smithy.
+const aws_partition& aws_partition_of(std::string_view region) noexcept;
 
 /// "amazonaws.com", "amazonaws.com.cn", …
 std::string_view aws_domain(std::string_view region) noexcept;

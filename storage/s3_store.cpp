@@ -2,6 +2,9 @@
 
 #include "http/client.hpp"
 #include "http/url.hpp"
+#include "storage/multipart_plan.hpp"
+#include "storage/multipart_upload.hpp"
+#include "storage/s3_upload.hpp"
 
 #include <pugixml.hpp>
 
@@ -12,6 +15,8 @@ namespace firehose::storage {
 namespace {
 
 constexpr std::uint64_t largest_put = std::uint64_t{5} << 30;
+constexpr std::uint64_t smallest_part = std::uint64_t{5} << 20;
+constexpr std::uint64_t most_parts = 10'000;
 constexpr std::size_t longest_key = 1024;
 constexpr std::uint64_t largest_get = std::uint64_t{8} << 20;  // below what a client takes as one answer
 
@@ -44,18 +49,9 @@ std::optional<page> read_listing(std::string_view body) {
     return out;
 }
 
-/// What head() and get() of an absent key say, whatever the server calls it.
-bool is_absent(const error& why) {
-    return why.status() == 404 && (why.provider_code().empty() || why.provider_code() == "NoSuchKey");
-}
-
-error absent(std::string_view method, const std::string& bucket, const std::string& key) {
-    error_details d;
-    d.status = 404;
-    d.provider_code = not_found;
-    d.context.append(method).append(" ").append(bucket).append("/").append(key);
-    d.context.append(": 404, there is no such object");
-    return {disposition::park, std::move(d)};
+std::string key_problem(std::string_view key) {
+    if (!key.empty() && key.size() <= longest_key) return {};
+    return "a key has 1 to 1024 bytes, this one has " + std::to_string(key.size());
 }
 
 /// One answer to GET as a piece of the object from `first` on.
@@ -87,99 +83,84 @@ std::optional<piece> piece_of(const http::response& r) {
 
 s3_store::s3_store(context& shard, http::transport_factory connect, credential with, std::string bucket,
                    s3_location at, s3_options how)
-    : bucket_(std::move(bucket)),
-      exchange_(shard, std::move(connect), std::move(with), bucket_, std::move(at)),
-      retrying_(exchange_, shard.time, shard.random, how.retries) {
+    : in_(std::make_shared<s3_remote>(shard, std::move(connect), std::move(with), std::move(bucket),
+                                      std::move(at), std::move(how))) {
     can_.max_put = largest_put;
+    can_.min_part = smallest_part;
+    can_.max_parts = most_parts;
     can_.only_if_absent = true;
     can_.list = true;
     can_.remove = true;
     can_.get = true;
 }
 
-http::request s3_store::about(std::string_view method, const std::string& key) const {
-    http::request req;
-    req.method = method;
-    req.target.append(exchange_.at().base).append("/").append(http::encode_path(key));
-    req.headers.reserve(8);
-    req.headers.emplace_back("x-amz-content-sha256", sigv4::empty_payload_hash);
-    return req;
-}
-
-http::request s3_store::about_bucket(std::string_view method) const {
-    auto req = about(method, {});
-    if (req.target.size() > 1) req.target.pop_back();  // "/bucket?…": some servers take "/bucket/" for a key
-    return req;
-}
-
-error s3_store::explain(std::string_view method, std::string_view key, const error& why) const {
-    error_details d = why.details();
-    std::string text(method);
-    text.append(" ").append(bucket_);
-    if (!key.empty()) text.append("/").append(key);
-    d.context = text.append(": ").append(why.context());
-    return {why.what(), std::move(d)};
-}
-
 task<result<object_info>> s3_store::put(const std::string& key, const payload& body, const put_options& how,
                                         time_source::steady deadline) {
-    if (key.empty() || key.size() > longest_key)
-        co_return explain("PUT", key.substr(0, 64),
-                          error(disposition::park,
-                                "a key has 1 to 1024 bytes, this one has " + std::to_string(key.size())));
-    auto req = about("PUT", key);
+    const auto problem = key_problem(key);
+    if (!problem.empty()) co_return in_->explain("PUT", key.substr(0, 64), error(disposition::park, problem));
+    const std::uint64_t size = size_of(body);
+    if (goes_in_parts(size, can_, in_->how.given.parts))
+        co_return co_await put_in_parts(key, body, how, deadline);
+    auto about_object = object_headers(in_->how.given, how);
+    if (!about_object.has_value()) co_return in_->explain("PUT", key, about_object.error());
+    auto req = in_->about("PUT", key);
     req.body = body;
-    const std::uint64_t size = http::body_size(req);
-    if (size > largest_put)
-        co_return explain("PUT", key, error(disposition::park, "larger than the 5 GiB of one request"));
-    if (size > 0) http::set_header(req.headers, "x-amz-content-sha256", http::to_hex(http::sha256(body)));
-    req.headers.emplace_back("Content-Type", how.content_type);
+    guard_body(req, in_->guard());
+    req.headers.insert(req.headers.end(), about_object->begin(), about_object->end());
     if (how.only_if_absent) req.headers.emplace_back("If-None-Match", "*");
-    auto answer = co_await retrying_.send(req, deadline);
+    auto answer = co_await in_->retrying.send(req, deadline);
     if (answer.has_value()) co_return object_info{key, size, etag_of(*answer)};
     // The key is a function of the content's identity: what is there is what we would have written.
     if (how.only_if_absent && answer.error().status() == 412) co_return object_info{key, size, {}};
-    co_return explain("PUT", key, answer.error());
+    co_return in_->explain("PUT", key, answer.error());
+}
+
+task<result<object_info>> s3_store::put_in_parts(const std::string& key, const payload& body,
+                                                 const put_options& how, time_source::steady deadline) {
+    multipart_options options;
+    options.parts = in_->how.given.parts;
+    co_return co_await upload_in_parts(*this, in_->shard, key, body, how, deadline, options);
 }
 
 task<result<object_info>> s3_store::head(const std::string& key, time_source::steady deadline) {
-    auto req = about("HEAD", key);
-    auto answer = co_await retrying_.send(req, deadline);
-    if (!answer.has_value()) {
-        if (is_absent(answer.error())) co_return absent("HEAD", bucket_, key);
-        co_return explain("HEAD", key, answer.error());
-    }
-    const auto* length = http::find_header(answer->headers, "content-length");
-    const auto size = length == nullptr ? std::nullopt : whole_number(*length);
-    if (!size)
-        co_return explain("HEAD", key, error(disposition::retry, "the answer does not say how long it is"));
-    co_return object_info{key, *size, etag_of(*answer)};
+    return s3_head(*in_, key, deadline);
 }
 
 task<result<page>> s3_store::list(const std::string& prefix, const std::string& from,
                                   time_source::steady deadline) {
-    auto req = about_bucket("GET");
-    req.target.append("?");
-    if (!from.empty()) req.target.append("continuation-token=").append(http::encode_query(from)).append("&");
-    req.target.append("encoding-type=url&list-type=2&prefix=").append(http::encode_query(prefix));
-    auto answer = co_await retrying_.send(req, deadline);
-    if (!answer.has_value()) co_return explain("LIST", prefix, answer.error());
+    std::string query;
+    if (!from.empty()) query.append("continuation-token=").append(http::encode_query(from)).append("&");
+    query.append("encoding-type=url&list-type=2&prefix=").append(http::encode_query(prefix));
+    auto req = in_->about_bucket("GET", query);
+    auto answer = co_await in_->retrying.send(req, deadline);
+    if (!answer.has_value()) co_return in_->explain("LIST", prefix, answer.error());
     auto listing = read_listing(answer->body);
     if (!listing)
-        co_return explain("LIST", prefix, error(disposition::retry, "the answer is not a whole listing"));
+        co_return in_->explain("LIST", prefix,
+                               error(disposition::retry, "the answer is not a whole listing"));
     co_return std::move(*listing);
 }
 
 task<result<>> s3_store::remove(const std::string& key, time_source::steady deadline) {
-    auto req = about("DELETE", key);
-    auto answer = co_await retrying_.send(req, deadline);
+    auto req = in_->about("DELETE", key);
+    auto answer = co_await in_->retrying.send(req, deadline);
     if (answer.has_value() || answer.error().provider_code() == "NoSuchKey") co_return result<>();
-    co_return explain("DELETE", key, answer.error());
+    co_return in_->explain("DELETE", key, answer.error());
 }
 
-task<result<std::unique_ptr<multipart>>> s3_store::start_multipart(const std::string& key, const put_options&,
-                                                                   time_source::steady) {
-    co_return explain("PUT", key, error(disposition::park, "multipart upload is not offered by this store"));
+task<result<std::unique_ptr<multipart>>>
+s3_store::start_multipart(const std::string& key, const put_options& how, time_source::steady deadline) {
+    const auto problem = key_problem(key);
+    if (!problem.empty())
+        co_return in_->explain("POST", key.substr(0, 64), error(disposition::park, problem));
+    co_return co_await s3_upload::start(in_, key, how, deadline);
+}
+
+task<result<std::unique_ptr<multipart>>> s3_store::resume_multipart(const std::string& key,
+                                                                    const std::string& token,
+                                                                    const put_options& how,
+                                                                    time_source::steady deadline) {
+    return s3_upload::resume(in_, key, token, how, deadline);
 }
 
 task<result<object_body>> s3_store::get(const std::string& key, byte_range which,
@@ -192,21 +173,23 @@ task<result<object_body>> s3_store::get(const std::string& key, byte_range which
         const std::uint64_t from = which.first + out.bytes.size();
         const std::uint64_t last = from + std::min(wanted, largest_get) - 1;
         if (last < from) co_return co_await get_nothing(key, deadline);  // past all numbers, so past the end
-        auto req = about("GET", key);
+        auto req = in_->about("GET", key);
         req.headers.emplace_back("Range", "bytes=" + std::to_string(from) + "-" + std::to_string(last));
         if (!out.info.etag.empty()) req.headers.emplace_back("If-Match", "\"" + out.info.etag + "\"");
-        auto answer = co_await retrying_.send(req, deadline);
+        auto answer = co_await in_->retrying.send(req, deadline);
         if (!answer.has_value()) {
             const auto& why = answer.error();
-            if (is_absent(why)) co_return absent("GET", bucket_, key);
+            if (says_absent(why)) co_return in_->absent("GET", key);
             if (why.status() == 416) co_return co_await get_nothing(key, deadline);
-            if (why.status() != 412) co_return explain("GET", key, why);
-            co_return explain("GET", key, error(disposition::retry, "it was replaced while it was read"));
+            if (why.status() != 412) co_return in_->explain("GET", key, why);
+            co_return in_->explain("GET", key,
+                                   error(disposition::retry, "it was replaced while it was read"));
         }
         const auto got = piece_of(*answer);
         const bool fits = got && got->first <= from && from <= got->first + answer->body.size();
         if (!fits)
-            co_return explain("GET", key, error(disposition::retry, "the answer is not the range asked for"));
+            co_return in_->explain("GET", key,
+                                   error(disposition::retry, "the answer is not the range asked for"));
         const auto useful = std::string_view(answer->body).substr(from - got->first, last - from + 1);
         out.info.size = got->object_size;
         if (out.info.etag.empty()) out.info.etag = etag_of(*answer);
@@ -214,7 +197,7 @@ task<result<object_body>> s3_store::get(const std::string& key, byte_range which
         wanted -= useful.size();
         if (from + useful.size() >= got->object_size) break;
         if (useful.empty())
-            co_return explain("GET", key, error(disposition::retry, "the answer holds nothing of it"));
+            co_return in_->explain("GET", key, error(disposition::retry, "the answer holds nothing of it"));
     }
     co_return out;
 }
@@ -229,10 +212,10 @@ task<result<object_body>> s3_store::get_nothing(const std::string& key, time_sou
 }
 
 task<result<>> s3_store::check(time_source::steady deadline) {
-    auto req = about_bucket("HEAD");
-    auto answer = co_await retrying_.send(req, deadline);
+    auto req = in_->about_bucket("HEAD");
+    auto answer = co_await in_->retrying.send(req, deadline);
     if (answer.has_value()) co_return result<>();
-    co_return explain("HEAD", {}, answer.error());
+    co_return in_->explain("HEAD", {}, answer.error());
 }
 
 namespace {
@@ -262,10 +245,12 @@ store_kind s3_kind(s3_options how) {
                       store_environment& env) -> result<std::unique_ptr<store>> {
         const auto problem = s3_check(to, with);
         if (!problem.empty()) return error(disposition::stop, problem);
-        auto at = locate_s3(*with, to.bucket, s3_region(*with));
+        auto options = how;
+        options.given = env.settings_of(to);
+        auto at = locate_s3(*with, to.bucket, s3_region(*with), options.given.style);
         if (!at.has_value()) return at.error();
-        return std::unique_ptr<store>(std::make_unique<s3_store>(env.shard, env.http.transports(), *with,
-                                                                 to.bucket, std::move(*at), how));
+        return std::unique_ptr<store>(std::make_unique<s3_store>(
+            env.shard, env.http.transports(), *with, to.bucket, std::move(*at), std::move(options)));
     };
     return kind;
 }

@@ -1,19 +1,17 @@
 /// Objects in a bucket of S3 or of a server that speaks its protocol.
 #pragma once
-#include "http/retry.hpp"
 #include "storage/registry.hpp"
-#include "storage/s3_exchange.hpp"
+#include "storage/s3_remote.hpp"
 #include "storage/store.hpp"
+
+#include <memory>
 
 namespace firehose::storage {
 
-struct s3_options {
-    http::backoff retries{};  ///< of one call; longer outages are the spool's business
-};
-
-/// The contract is storage/store.hpp's. Every PUT carries its length and the SHA-256 of the body, which
-/// is signed, so that no part of an object can be stored in its place. Errors name bucket, key, status,
-/// provider code and request id. Single shard; may be cancelled at any time.
+/// The contract is storage/store.hpp's. Every PUT carries its length and either the SHA-256 of the body,
+/// which is signed, or over TLS a checksum instead, so that no part of an object can be stored in its place.
+/// Bodies above the settings' threshold go in parts. Errors name bucket, key, status, provider code and
+/// request id. Single shard; may be cancelled at any time.
 class s3_store final : public store {
 public:
     s3_store(context& shard, http::transport_factory connect, credential with, std::string bucket,
@@ -26,9 +24,12 @@ public:
     task<result<page>> list(const std::string& prefix, const std::string& from,
                             time_source::steady deadline) override;
     task<result<>> remove(const std::string& key, time_source::steady deadline) override;
-    /// Not offered yet: can().min_part is 0 and this is always an error.
     task<result<std::unique_ptr<multipart>>> start_multipart(const std::string& key, const put_options& how,
                                                              time_source::steady deadline) override;
+    task<result<std::unique_ptr<multipart>>> resume_multipart(const std::string& key,
+                                                              const std::string& token,
+                                                              const put_options& how,
+                                                              time_source::steady deadline) override;
     /// In pieces of at most 8 MiB, all of one version.
     task<result<object_body>> get(const std::string& key, byte_range which,
                                   time_source::steady deadline) override;
@@ -36,14 +37,11 @@ public:
     task<result<>> check(time_source::steady deadline) override;
 
 private:
-    http::request about(std::string_view method, const std::string& key) const;
-    http::request about_bucket(std::string_view method) const;
+    task<result<object_info>> put_in_parts(const std::string& key, const payload& body,
+                                           const put_options& how, time_source::steady deadline);
     task<result<object_body>> get_nothing(const std::string& key, time_source::steady deadline);
-    error explain(std::string_view method, std::string_view key, const error& why) const;
 
-    std::string bucket_;
-    s3_exchange exchange_;
-    http::retrying retrying_;
+    std::shared_ptr<s3_remote> in_;
     capabilities can_;
 };
 

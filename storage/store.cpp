@@ -2,6 +2,12 @@
 
 namespace firehose::storage {
 
+task<result<std::unique_ptr<multipart>>> store::resume_multipart(const std::string& key, const std::string&,
+                                                                 const put_options&, time_source::steady) {
+    co_return error(disposition::park,
+                    "going on with an upload of " + key + ": this kind of store does not offer it");
+}
+
 task<result<object_body>> store::get(const std::string& key, byte_range, time_source::steady) {
     co_return error(disposition::park, "reading " + key + " back: this kind of store does not offer it");
 }

@@ -61,10 +61,16 @@ public:
     virtual task<result<>> put_part(int number, const payload& body, time_source::steady deadline) = 0;
     virtual task<result<object_info>> complete(time_source::steady deadline) = 0;
     virtual task<> abort() = 0;
+    /// What resume_multipart() takes to go on with this upload, in another process even; empty when that
+    /// cannot be done.
+    virtual std::string token() const { return {}; }
 };
 
 /// provider_code() of the error that head() gives for an absent key, whatever the provider calls it.
 inline constexpr std::string_view not_found = "NotFound";
+
+/// provider_code() of the error that resume_multipart() gives for an upload that does not exist any more.
+inline constexpr std::string_view no_such_upload = "NoSuchUpload";
 
 /// True for the error of head() that means "no such object", and for no other.
 inline bool is_not_found(const error& e) noexcept {
@@ -96,7 +102,14 @@ public:
     virtual task<result<>> remove(const std::string& key, time_source::steady deadline) = 0;
     virtual task<result<std::unique_ptr<multipart>>>
     start_multipart(const std::string& key, const put_options& how, time_source::steady deadline) = 0;
+    /// Goes on with an upload that was neither completed nor aborted: put_part() of a part that is there
+    /// already sends nothing. An upload that is gone is an error with provider_code() `no_such_upload`.
     /// Unless a store offers it: an error that says so.
+    virtual task<result<std::unique_ptr<multipart>>> resume_multipart(const std::string& key,
+                                                                      const std::string& token,
+                                                                      const put_options& how,
+                                                                      time_source::steady deadline);
+    /// Likewise.
     virtual task<result<object_body>> get(const std::string& key, byte_range which,
                                           time_source::steady deadline);
     /// Unless a store has a better way: asks for an object that need not exist.

@@ -32,7 +32,9 @@ public:
         keeps_removed,
         mixes,
         shifts,
-        unreachable
+        unreachable,
+        starts_anew,
+        early
     };
 
     explicit liar(lie what) : what_(what) {}
@@ -82,9 +84,16 @@ public:
         auto done = co_await honest_.check(deadline);
         co_return done;
     }
+    task<result<std::unique_ptr<storage::multipart>>>
+    resume_multipart(const std::string& key, const std::string& token, const storage::put_options& how,
+                     time_source::steady deadline) override {
+        if (what_ == lie::starts_anew) return honest_.start_multipart(key, how, deadline);
+        return honest_.resume_multipart(key, token, how, deadline);
+    }
     task<result<std::unique_ptr<storage::multipart>>> start_multipart(const std::string& key,
                                                                       const storage::put_options& how,
                                                                       time_source::steady deadline) override {
+        if (what_ == lie::early) bucket().objects[key];
         return honest_.start_multipart(key, how, deadline);
     }
 
@@ -159,6 +168,16 @@ BOOST_AUTO_TEST_CASE(an_object_that_stays_after_remove) {
 BOOST_AUTO_TEST_CASE(a_range_that_begins_too_early) {
     liar s(liar::lie::shifts);
     BOOST_TEST(mentions(check(s), "gives other bytes than were put"));
+}
+BOOST_AUTO_TEST_CASE(an_upload_that_shows_before_it_is_complete) {
+    liar s(liar::lie::early);
+    const auto broken = check(s);
+    BOOST_TEST(mentions(broken, "is there before complete()"));
+    BOOST_TEST(mentions(broken, "is there after abort()"));
+}
+BOOST_AUTO_TEST_CASE(an_upload_that_is_gone_and_gone_on_with) {
+    liar s(liar::lie::starts_anew);
+    BOOST_TEST(mentions(check(s), "an upload gone on with: "));
 }
 BOOST_AUTO_TEST_CASE(a_check_that_fails) {
     liar s(liar::lie::unreachable);

@@ -64,6 +64,15 @@ private:
     task<> reading();
     task<> read_range(const std::string& where, const std::string& text, storage::byte_range which);
     task<> checking();
+    task<> in_parts();
+    task<> put_parts(storage::multipart& upload, const std::string& where, std::vector<std::string> parts);
+    task<> put_part_child(storage::multipart& upload, int number, std::string text);
+    task<> complete_and_check(storage::multipart& upload, const std::string& where, const std::string& text);
+    task<std::unique_ptr<storage::multipart>> begin_upload(const std::string& where,
+                                                           const storage::put_options& how);
+    task<> given_up();
+    task<> resumed();
+    std::vector<std::string> three_parts(unsigned seed) const;
     task<> many_at_once();
     task<> same_key_at_once();
     task<> cancelling();
@@ -100,11 +109,14 @@ task<> checker::run() {
     co_await guard("overwriting", overwriting());
     co_await guard("awkward keys", awkward());
     co_await guard("an absent key", absent());
-    if (s_.can().only_if_absent) co_await guard("only_if_absent", absent_only());
+    if (s_.can().only_if_absent && how_.conditional_puts) co_await guard("only_if_absent", absent_only());
     if (s_.can().list) co_await guard("listing", listing());
     if (s_.can().remove) co_await guard("removing", removing());
     if (s_.can().get) co_await guard("reading", reading());
     co_await guard("checking", checking());
+    if (s_.can().max_parts > 0) co_await guard("uploads in parts", in_parts());
+    if (s_.can().max_parts > 0) co_await guard("an upload given up", given_up());
+    if (s_.can().max_parts > 0) co_await guard("an upload gone on with", resumed());
     co_await guard("many puts at once", many_at_once());
     co_await guard("one key put many times at once", same_key_at_once());
     co_await guard("cancellation", cancelling());
@@ -365,6 +377,131 @@ task<> checker::checking() {
     const auto deadline = until();
     auto checked = co_await s_.check(deadline);
     if (!checked) fail("check() of a place where objects were put", checked.error());
+}
+
+std::vector<std::string> checker::three_parts(unsigned seed) const {
+    const auto least = static_cast<std::size_t>(std::max<std::uint64_t>(s_.can().min_part, 1000));
+    return {pattern(least, seed), pattern(least, seed + 1), pattern(777, seed + 2)};
+}
+
+task<std::unique_ptr<storage::multipart>> checker::begin_upload(const std::string& where,
+                                                                const storage::put_options& how) {
+    const auto deadline = until();
+    auto started = co_await s_.start_multipart(where, how, deadline);
+    if (started) co_return std::move(*started);
+    fail("start_multipart(" + where + ")", started.error());
+    co_return nullptr;
+}
+
+task<> checker::put_part_child(storage::multipart& upload, int number, std::string text) {
+    const auto body = many_pieces(text, 3);
+    const auto deadline = until();
+    auto put = co_await upload.put_part(number, body, deadline);
+    if (!put) fail("put_part(" + std::to_string(number) + ")", put.error());
+}
+
+/// All at once, the last one first.
+task<> checker::put_parts(storage::multipart& upload, const std::string&, std::vector<std::string> parts) {
+    auto spawn_all = [this, &upload, &parts](task_scope& s) {
+        for (std::size_t i = parts.size(); i > 0; --i)
+            s.spawn(put_part_child(upload, static_cast<int>(i), parts[i - 1]));
+    };
+    auto all = with_scope(x_.ex, spawn_all);
+    co_await std::move(all);
+}
+
+task<> checker::complete_and_check(storage::multipart& upload, const std::string& where,
+                                   const std::string& text) {
+    const auto deadline = until();
+    auto done = co_await upload.complete(deadline);
+    if (!done) {
+        fail("complete() of " + where, done.error());
+        co_return;
+    }
+    if (done->key != where) fail("complete() of " + where + " reports the key " + done->key);
+    if (done->size != text.size())
+        fail("complete() of " + where + " reports " + std::to_string(done->size) + " bytes instead of " +
+             std::to_string(text.size()));
+    co_await expect_object(where, text);
+}
+
+task<> checker::in_parts() {
+    storage::put_options how;
+    const auto where = key("in-parts/object +%");
+    auto parts = three_parts(20);
+    auto upload = co_await begin_upload(where, how);
+    if (!upload) co_return;
+    co_await put_parts(*upload, where, parts);
+    const auto deadline = until();
+    auto early = co_await s_.head(where, deadline);
+    if (early) fail(where + " is there before complete()");
+    parts[1] = pattern(parts[1].size() + 5, 30);
+    co_await put_part_child(*upload, 2, parts[1]);  // in the place of the one before
+    co_await complete_and_check(*upload, where, parts[0] + parts[1] + parts[2]);
+
+    const auto small = key("in-parts/one part");
+    const auto text = pattern(10, 31);
+    auto single = co_await begin_upload(small, how);
+    if (!single) co_return;
+    co_await put_part_child(*single, 1, text);
+    co_await complete_and_check(*single, small, text);
+    if (!s_.can().only_if_absent || !how_.conditional_completions) co_return;
+    how.only_if_absent = true;
+    const auto other = pattern(20, 32);
+    auto late = co_await begin_upload(small, how);
+    if (!late) co_return;
+    co_await put_part_child(*late, 1, other);
+    auto done = co_await late->complete(deadline);
+    if (!done) fail("complete() of an object that is there, which is success by contract,", done.error());
+    co_await expect_object(small, text);
+    co_await late->abort();
+}
+
+task<> checker::given_up() {
+    const storage::put_options how;
+    const auto where = key("given-up/object");
+    const auto parts = three_parts(40);
+    auto upload = co_await begin_upload(where, how);
+    if (!upload) co_return;
+    co_await put_parts(*upload, where, parts);
+    co_await upload->abort();
+    const auto deadline = until();
+    auto head = co_await s_.head(where, deadline);
+    if (head) fail(where + " is there after abort()");
+    if (!head && !storage::is_not_found(head.error())) fail("head(" + where + ")", head.error());
+}
+
+task<> checker::resumed() {
+    const storage::put_options how;
+    const auto where = key("resumed/object");
+    const auto parts = three_parts(50);
+    auto upload = co_await begin_upload(where, how);
+    if (!upload) co_return;
+    const auto token = upload->token();
+    co_await put_part_child(*upload, 1, parts[0]);
+    if (token.empty()) {
+        co_await upload->abort();
+        co_return;
+    }
+    upload.reset();
+    const auto deadline = until();
+    auto again = co_await s_.resume_multipart(where, token, how, deadline);
+    if (!again) {
+        fail("resume_multipart(" + where + ")", again.error());
+        co_return;
+    }
+    auto& resumed = **again;
+    co_await put_parts(resumed, where, parts);
+    co_await complete_and_check(resumed, where, parts[0] + parts[1] + parts[2]);
+    const auto other = key("resumed/given up");
+    auto left = co_await begin_upload(other, how);
+    if (!left) co_return;
+    const auto gone = left->token();
+    co_await left->abort();
+    auto nothing = co_await s_.resume_multipart(other, gone, how, deadline);
+    if (nothing || nothing.error().provider_code() != storage::no_such_upload)
+        fail("resume_multipart() of an upload that was aborted must fail with the provider code " +
+             std::string(storage::no_such_upload));
 }
 
 task<> checker::put_child(std::string where, std::string text) {

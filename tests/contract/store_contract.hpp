@@ -26,6 +26,10 @@ struct store_options {
     /// For a server across a network: what a cancelled put() had sent may still be carried out, after the
     /// next put() of the same key. Callers live with it because their keys follow from the content.
     bool cancelled_put_may_land_late = false;
+    /// Unset for a server that takes no conditions on a put(), or none on the completion of an upload in
+    /// parts, though others of its kind do.
+    bool conditional_puts = true;
+    bool conditional_completions = true;
     /// How long one call may take.
     std::chrono::seconds patience{60};
 

@@ -23,6 +23,20 @@ const std::map<std::string, std::string>& environment() {
     return lines;
 }
 
+server_abilities abilities() {
+    const auto& server = environment().at("S3_SERVER");
+    server_abilities can;
+    can.checksums = !server.starts_with("radosgw-16.");
+    if (server.starts_with("swift-")) {
+        can.conditional_puts = false;
+        can.tags = false;
+        can.checks_regions = true;
+    } else {
+        can.conditional_completions = can.checksums;
+    }
+    return can;
+}
+
 storage::credential working_credential(scheme how) {
     const auto& env = environment();
     storage::credential c;
@@ -54,6 +68,7 @@ s3_bucket::s3_bucket(scheme how)
 std::unique_ptr<storage::store> s3_bucket::store_with(const storage::credential& with,
                                                       const std::string& bucket) {
     storage::store_environment env{shard_.x, client_, {}};
+    env.settings = [this](const storage::destination&) { return settings; };
     storage::destination to;
     to.service = "aws";
     to.type = "s3";
@@ -77,6 +92,40 @@ task<result<http::response>> s3_bucket::ask(std::string method, std::string path
     req.headers.emplace_back("x-amz-content-sha256", storage::sigv4::empty_payload_hash);
     const auto deadline = shard_.x.time.now() + std::chrono::seconds(30);
     auto answer = co_await client_.send(to, req, &signer, deadline);
+    co_return answer;
+}
+
+task<result<http::response>> s3_bucket::put_with_wrong_checksum(std::string key,
+                                                                storage::checksum_choice which) {
+    const auto endpoint = http::parse_endpoint(credential.endpoint).value();
+    auto to = endpoint.to;
+    to.ca_file = credential.ca_file;
+    storage::sigv4::identity who{credential.username, credential.password, {}};
+    storage::s3_signer signer(who, "us-east-1");
+    http::request req;
+    req.method = "PUT";
+    req.target = "/" + name_ + "/" + key;
+    req.body.push_back(as_bytes("other"));
+    storage::s3_body_guard guard;
+    guard.checksum = which;
+    guard.unsigned_payload = true;
+    storage::guard_body(req, guard);
+    req.body.assign(1, as_bytes("hello"));
+    const auto deadline = shard_.x.time.now() + std::chrono::seconds(30);
+    auto answer = co_await client_.send(to, req, &signer, deadline);
+    co_return answer;
+}
+
+task<result<http::response>> s3_bucket::ask_by_url(std::string method, std::string url, std::string body) {
+    const auto endpoint = http::parse_endpoint(credential.endpoint).value();
+    auto to = endpoint.to;
+    to.ca_file = credential.ca_file;
+    http::request req;
+    req.method = std::move(method);
+    req.target = url.substr(url.find('/', url.find("//") + 2));
+    if (!body.empty()) req.body.push_back(as_bytes(body));
+    const auto deadline = shard_.x.time.now() + std::chrono::seconds(30);
+    auto answer = co_await client_.send(to, req, nullptr, deadline);
     co_return answer;
 }
 

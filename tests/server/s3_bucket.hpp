@@ -17,6 +17,16 @@ enum class scheme { http, https };
 
 storage::credential working_credential(scheme how);
 
+/// What the server that runs can do beyond the oldest one the tests know, radosgw 16.
+struct server_abilities {
+    bool checksums = false;                ///< verifies and keeps x-amz-checksum-…
+    bool conditional_puts = true;          ///< If-None-Match on PUT
+    bool conditional_completions = false;  ///< and on CompleteMultipartUpload
+    bool tags = true;
+    bool checks_regions = false;
+};
+server_abilities abilities();
+
 /// A shard, a client and a new, empty bucket.
 class s3_bucket {
 public:
@@ -26,6 +36,8 @@ public:
     const std::string& name() const { return name_; }
     storage::credential credential{};
 
+    /// How stores made from now on keep objects.
+    storage::destination_settings settings{};
     std::unique_ptr<storage::store> store() { return store_with(credential, name_); }
     std::unique_ptr<storage::store> store_with(const storage::credential& with, const std::string& bucket);
 
@@ -40,9 +52,14 @@ public:
     /// GET, past the store.
     task<result<std::string>> read(std::string key);
     http::client& client() { return client_; }
+    /// One request past the store, signed in the header; `path` from the root on.
+    task<result<http::response>> ask(std::string method, std::string path);
+    /// One request with nothing but what the URL, as presign_s3() makes it, says.
+    task<result<http::response>> ask_by_url(std::string method, std::string url, std::string body);
+    /// A body beside the checksum of another one.
+    task<result<http::response>> put_with_wrong_checksum(std::string key, storage::checksum_choice which);
 
 private:
-    task<result<http::response>> ask(std::string method, std::string path);
     contract::real_shard shard_;
     http::client client_;
     std::string name_;

@@ -10,12 +10,15 @@ using namespace firehose::server_test;
 
 namespace {
 
-void keeps_the_contract(scheme how) {
+void keeps_the_contract(scheme how, const storage::destination_settings& settings = {}) {
     s3_bucket bucket(how);
+    bucket.settings = settings;
     const auto store = bucket.store();
     contract::store_options asked;
     asked.read = [&bucket](std::string key) { return bucket.read(std::move(key)); };
     asked.cancelled_put_may_land_late = true;
+    asked.conditional_puts = abilities().conditional_puts;
+    asked.conditional_completions = abilities().conditional_completions;
     for (const char* key : {"double//slash", "a/./b", "a/../b", "/begins with a slash", "~", "%41", "ends/"})
         asked.awkward_keys.emplace_back(key);
     // 1,024 bytes with the prefix, of three bytes each but the last.
@@ -33,6 +36,17 @@ BOOST_AUTO_TEST_SUITE(s3_store)
 
 BOOST_AUTO_TEST_CASE(keeps_the_contract_over_http) { keeps_the_contract(scheme::http); }
 BOOST_AUTO_TEST_CASE(keeps_the_contract_over_https) { keeps_the_contract(scheme::https); }
+BOOST_AUTO_TEST_CASE(keeps_the_contract_with_checksums_instead_of_signed_bodies) {
+    storage::destination_settings settings;
+    settings.checksum = storage::checksum_choice::crc32c;
+    settings.unsigned_payload = true;
+    keeps_the_contract(scheme::https, settings);
+}
+BOOST_AUTO_TEST_CASE(keeps_the_contract_with_checksums_and_signed_bodies) {
+    storage::destination_settings settings;
+    settings.checksum = storage::checksum_choice::crc64nvme;
+    keeps_the_contract(scheme::http, settings);
+}
 
 task<result<std::size_t>> list_all(storage::store& store, time_source::steady deadline) {
     std::size_t found = 0;

@@ -203,6 +203,7 @@ done
     echo "S3_ACCESS_KEY=$access_key"
     echo "S3_SECRET_KEY=$secret_key"
     echo "S3_RGW_PID=$gateway"
+    echo "S3_SERVER=radosgw-$(radosgw --version | cut -d' ' -f3)"
 } > "$dir/env.new"
 mv "$dir/env.new" "$dir/env"
 cat "$dir/env"

@@ -1,8 +1,9 @@
 #include "storage/s3_errors.hpp"
 
-#include <boost/test/unit_test.hpp>
+#include "storage/s3_advice.hpp"
+#include "tests/unit/storage/s3_verdict_rows.hpp"
 
-#include <vector>
+#include <boost/test/unit_test.hpp>
 
 using namespace firehose;
 using namespace firehose::storage;
@@ -10,78 +11,7 @@ using namespace firehose::storage;
 BOOST_AUTO_TEST_SUITE(s3_verdicts)
 
 BOOST_AUTO_TEST_CASE(every_row_of_the_table) {
-    using enum disposition;
-    struct row {
-        int status;
-        const char* code;
-        disposition what;
-        s3_remedy remedy = s3_remedy::none;
-    };
-    const std::vector<row> rows = {
-        // worth another try, also when there was no body to read a code from
-        {500, "InternalError", retry},
-        {500, "", retry},
-        {502, "", retry},
-        {503, "ServiceUnavailable", retry},
-        {503, "", retry},
-        {504, "", retry},
-        {599, "", retry},
-        {408, "", retry},
-        {400, "RequestTimeout", retry},
-        {409, "OperationAborted", retry},
-        {409, "ConditionalRequestConflict", retry},
-        {409, "", retry},
-        {404, "NoSuchUpload", retry},
-        {400, "BadDigest", retry},
-        {400, "IncompleteBody", retry},
-        {400, "XAmzContentSHA256Mismatch", retry},
-        {200, "InternalError", retry},
-        {200, "", retry},
-        {203, "", retry},
-        // and with less zeal
-        {503, "SlowDown", slow_down},
-        {429, "", slow_down},
-        {429, "TooManyRequests", slow_down},
-        {400, "RequestLimitExceeded", slow_down},
-        {200, "SlowDown", slow_down},
-        // nobody but a person can help
-        {401, "", stop},
-        {403, "", stop},
-        {403, "AccessDenied", stop},
-        {403, "SignatureDoesNotMatch", stop},
-        {403, "InvalidAccessKeyId", stop},
-        {403, "QuotaExceeded", stop},
-        {403, "SomethingNew", stop},
-        {404, "NoSuchBucket", stop},
-        {404, "", stop},
-        {400, "InvalidBucketName", stop},
-        {400, "InvalidToken", stop},
-        {405, "MethodNotAllowed", stop},
-        {407, "", stop},
-        {501, "NotImplemented", stop},
-        {304, "", stop},
-        // unless it can be healed at once
-        {403, "RequestTimeTooSkewed", stop, s3_remedy::adjust_clock},
-        {400, "ExpiredToken", stop, s3_remedy::refresh_credentials},
-        {403, "ExpiredToken", stop, s3_remedy::refresh_credentials},
-        {301, "PermanentRedirect", stop, s3_remedy::other_region},
-        {301, "", stop, s3_remedy::other_region},
-        {307, "TemporaryRedirect", retry, s3_remedy::other_region},
-        {307, "", stop, s3_remedy::other_region},
-        {400, "AuthorizationHeaderMalformed", stop, s3_remedy::other_region},
-        // this object will never be taken
-        {400, "EntityTooLarge", park},
-        {400, "KeyTooLongError", park},
-        {400, "KeyTooLong", park},
-        {400, "InvalidRequest", park},
-        {400, "InvalidArgument", park},
-        {400, "", park},
-        {412, "PreconditionFailed", park},
-        {413, "", park},
-        {404, "NoSuchKey", park},
-        {422, "SomethingNew", park},
-    };
-    for (const auto& r : rows) {
+    for (const auto& r : verdict_rows()) {
         const auto verdict = judge_s3(r.status, r.code);
         const auto name = std::to_string(r.status) + " " + r.code;
         BOOST_TEST(to_string(verdict.what) == to_string(r.what), name);
@@ -133,16 +63,46 @@ BOOST_AUTO_TEST_CASE(bodies_that_are_odd_or_hostile_do_no_harm) {
     BOOST_TEST(bomb.message == "&b;&f;");  // nothing is expanded
 }
 
+s3_subject asking_for(std::string_view action) {
+    return {action, "b00", "AKIA1", "https://s3.eu-west-1.amazonaws.com", "eu-west-1"};
+}
+
 BOOST_AUTO_TEST_CASE(advice_names_what_a_person_can_change) {
-    const auto advice = [](const char* code, int status, const char* method = "PUT") {
-        return s3_advice(code, status, method, "b00", "AKIA1");
+    const auto advice = [](const char* code, int status, std::string_view action = "s3:PutObject") {
+        return s3_advice(code, status, asking_for(action));
     };
-    BOOST_TEST(advice("NoSuchBucket", 404).find("bucket b00 does not exist") != std::string::npos);
-    BOOST_TEST(advice("AccessDenied", 403).find("AKIA1 lacks s3:PutObject on bucket b00") !=
+    BOOST_TEST(advice("NoSuchBucket", 404) ==
+               "bucket b00 does not exist in the account of access key id AKIA1 at "
+               "https://s3.eu-west-1.amazonaws.com; create it or correct the name");
+    BOOST_TEST(
+        advice("AccessDenied", 403) ==
+        "access key id AKIA1 is known there but lacks s3:PutObject on bucket b00; allow it in the policy of "
+        "the user or of the bucket");
+    BOOST_TEST(advice("", 403, "s3:GetObject").find("not accepted, or lacks s3:GetObject") !=
                std::string::npos);
-    BOOST_TEST(advice("", 403, "HEAD").find("s3:GetObject") != std::string::npos);
-    BOOST_TEST(advice("AccessDenied", 403, "GET").find("s3:ListBucket") != std::string::npos);
-    BOOST_TEST(advice("InternalError", 500) == "");
+    BOOST_TEST(advice("", 404, "s3:ListBucket").find("bucket b00 does not exist") == 0U);
+    BOOST_TEST(advice("KMS.NotFoundException", 400).find("region eu-west-1") != std::string::npos);
+    BOOST_TEST(advice("", 301).find("another region than eu-west-1") != std::string::npos);
+}
+
+BOOST_AUTO_TEST_CASE(every_refusal_comes_with_words_and_nothing_is_left_to_fill_in) {
+    for (const auto& r : verdict_rows()) {
+        const auto words = s3_advice(r.code, r.status, asking_for("s3:PutObject"));
+        BOOST_TEST(words.find('$') == std::string::npos, words);
+        if (r.status >= 400) BOOST_TEST(!words.empty(), r.status << " " << r.code);
+    }
+}
+
+BOOST_AUTO_TEST_CASE(each_request_needs_one_permission) {
+    BOOST_TEST(s3_action("PUT", "/b00/k", "/b00") == "s3:PutObject");
+    BOOST_TEST(s3_action("POST", "/k?uploads=", "") == "s3:PutObject");
+    BOOST_TEST(s3_action("DELETE", "/k", "") == "s3:DeleteObject");
+    BOOST_TEST(s3_action("DELETE", "/k?uploadId=1", "") == "s3:AbortMultipartUpload");
+    BOOST_TEST(s3_action("GET", "/k?uploadId=1", "") == "s3:ListMultipartUploadParts");
+    BOOST_TEST(s3_action("GET", "/b00?list-type=2", "/b00") == "s3:ListBucket");
+    BOOST_TEST(s3_action("GET", "/?list-type=2", "") == "s3:ListBucket");
+    BOOST_TEST(s3_action("HEAD", "/b00", "/b00") == "s3:ListBucket");
+    BOOST_TEST(s3_action("HEAD", "/b00/k", "/b00") == "s3:GetObject");
 }
 
 BOOST_AUTO_TEST_SUITE_END()

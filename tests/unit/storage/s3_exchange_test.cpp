@@ -1,9 +1,7 @@
 #include "storage/s3_store.hpp"
 
 #include "http/date.hpp"
-#include "pipeline/bytes.hpp"
-#include "tests/support/shard_fixture.hpp"
-#include "tests/unit/storage/fake_transport.hpp"
+#include "tests/unit/storage/s3_rig.hpp"
 
 #include <boost/test/unit_test.hpp>
 
@@ -15,25 +13,7 @@ using namespace std::chrono_literals;
 
 namespace {
 
-struct s3_fixture : shard_fixture {
-    fake_server server;
-    credential with;
-    std::unique_ptr<s3_store> store;
-
-    s3_fixture() {
-        server.usual = answer(200, "", {{"ETag", "\"abc\""}});
-        with.id = "507f1f77bcf86cd799439011";
-        with.username = "AKIA1";
-        with.password = secret("hunter2");
-        make();
-    }
-    void make() {
-        auto connect = [this](const http::authority& to, http::signer* by) {
-            return std::make_shared<fake_transport>(server, time, to, by);
-        };
-        store = std::make_unique<s3_store>(x, connect, with, "b00",
-                                           locate_s3(with, "b00", s3_region(with)).value());
-    }
+struct s3_fixture : s3_rig {
     task<result<object_info>> put_task(put_options how) {
         const payload body{as_bytes("he"), as_bytes("llo")};
         const auto deadline = time.now() + 1h;
@@ -79,8 +59,9 @@ BOOST_AUTO_TEST_CASE(a_put_as_it_goes_over_the_wire) {
     BOOST_TEST(r.header("authorization").find("Credential=AKIA1/20260101/us-east-1/s3/aws4_request") !=
                std::string::npos);
     BOOST_TEST(r.header("authorization")
-                   .find("SignedHeaders=content-type;host;if-none-match;x-amz-content-sha256;x-amz-date;x-"
-                         "amz-security-token") != std::string::npos);
+                   .find("SignedHeaders=content-type;host;if-none-match;x-amz-checksum-crc32c;x-amz-"
+                         "content-sha256;x-amz-date;x-amz-sdk-checksum-algorithm;x-amz-security-token") !=
+               std::string::npos);
 }
 
 BOOST_AUTO_TEST_CASE(an_object_that_is_already_there_is_success_only_when_asked_for) {
@@ -114,8 +95,10 @@ BOOST_AUTO_TEST_CASE(a_refusal_says_who_what_where_and_no_secret) {
     server.answers.emplace_back(
         answer(403, error_document("AccessDenied", "<Message>Access Denied</Message>")));
     const auto e = refused();
-    BOOST_TEST(e.context() == "PUT b00/a key/1.json: 403 AccessDenied, request id R1: Access Denied; "
-                              "access key id AKIA1 lacks s3:PutObject on bucket b00");
+    BOOST_TEST(e.context() ==
+               "PUT b00/a key/1.json: 403 AccessDenied, request id R1: Access Denied; "
+               "access key id AKIA1 is known there but lacks s3:PutObject on bucket b00; allow it in "
+               "the policy of the user or of the bucket");
     BOOST_TEST((e.what() == disposition::stop));
     BOOST_TEST(e.status() == 403);
     BOOST_TEST(e.provider_code() == "AccessDenied");

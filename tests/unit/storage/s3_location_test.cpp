@@ -38,6 +38,9 @@ BOOST_AUTO_TEST_CASE(aws_by_virtual_host_in_every_partition) {
         {"b00", "us-gov-west-1", "b00.s3.us-gov-west-1.amazonaws.com", ""},
         {"b00", "us-iso-east-1", "b00.s3.us-iso-east-1.c2s.ic.gov", ""},
         {"b00", "us-isob-east-1", "b00.s3.us-isob-east-1.sc2s.sgov.gov", ""},
+        {"b00", "us-isof-south-1", "b00.s3.us-isof-south-1.csp.hci.ic.gov", ""},
+        {"b00", "eu-isoe-west-1", "b00.s3.eu-isoe-west-1.cloud.adc-e.uk", ""},
+        {"b00", "eusc-de-east-1", "b00.s3.eusc-de-east-1.amazonaws.eu", ""},
     };
     for (const auto& r : rows) {
         const auto at = located({}, r.bucket, r.region);
@@ -58,6 +61,35 @@ BOOST_AUTO_TEST_CASE(an_endpoint_of_ones_own_in_path_style) {
     BOOST_TEST(at.to.ca_file == "roots.pem");
     BOOST_TEST(at.base == "/gate/b00");
     BOOST_TEST(at.own_endpoint);
+}
+
+BOOST_AUTO_TEST_CASE(partitions_by_region) {
+    const std::vector<std::pair<const char*, const char*>> rows = {{"us-east-1", "aws"},
+                                                                   {"mx-central-1", "aws"},
+                                                                   {"il-central-1", "aws"},
+                                                                   {"cn-northwest-1", "aws-cn"},
+                                                                   {"us-gov-east-1", "aws-us-gov"},
+                                                                   {"us-iso-west-1", "aws-iso"},
+                                                                   {"us-isob-east-1", "aws-iso-b"},
+                                                                   {"eu-isoe-west-1", "aws-iso-e"},
+                                                                   {"us-isof-east-1", "aws-iso-f"},
+                                                                   {"eusc-de-east-1", "aws-eusc"}};
+    for (const auto& [region, partition] : rows) BOOST_TEST(aws_partition_of(region).name == partition);
+}
+
+BOOST_AUTO_TEST_CASE(the_style_of_addresses_can_be_chosen) {
+    credential with;
+    const auto path = locate_s3(with, "b00", "us-east-1", addressing::path).value();
+    BOOST_TEST(path.to.host == "s3.us-east-1.amazonaws.com");
+    BOOST_TEST(path.base == "/b00");
+    with.endpoint = "https://store.example:9000/gate";
+    const auto host = locate_s3(with, "b00", "us-east-1", addressing::virtual_host).value();
+    BOOST_TEST(http::describe(host.to) == "https://b00.store.example:9000");
+    BOOST_TEST(host.base == "/gate");
+    for (const auto* number : {"http://127.0.0.1:9000", "http://[::1]:9000"}) {
+        with.endpoint = number;
+        BOOST_TEST(!locate_s3(with, "b00", "us-east-1", addressing::virtual_host).has_value());
+    }
 }
 
 BOOST_AUTO_TEST_CASE(a_region_cannot_smuggle_a_host) {
