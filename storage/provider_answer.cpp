@@ -57,7 +57,8 @@ disposition judge_status(int status) noexcept {
 
 std::string false_success(const http::response& r, std::string_view provider) {
     if (r.status == 203) return "a proxy answered in the server's place";
-    if (header_or_empty(r, "content-type").starts_with("text/html"))
+    // Swift calls the nothing after its head a page as well.
+    if (!r.body.empty() && header_or_empty(r, "content-type").starts_with("text/html"))
         return "a web page came back instead of an answer of " + std::string(provider);
     if (!read_error_body(r.body).code.empty()) return "an error came back with a status of success";
     return {};

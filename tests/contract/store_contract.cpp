@@ -81,6 +81,7 @@ private:
     task<> store_and_check(std::string key, const std::string& text, const payload& body);
     task<> expect_object(std::string key, const std::string& text);
     task<> put_child(std::string key, std::string text);
+    task<> put_racing(std::string key, std::string text);
     task<> put_and_forget(std::string key, const payload& body);
     task<> cancelled_put(const std::string& key, const payload& body, unsigned turns);
     task<> cancel_later(task_scope* scope, unsigned turns);
@@ -512,6 +513,15 @@ task<> checker::put_child(std::string where, std::string text) {
     if (!put) fail("put(" + where + ")", put.error());
 }
 
+task<> checker::put_racing(std::string where, std::string text) {
+    const auto body = one_piece(text);
+    const storage::put_options how;
+    const auto deadline = until();
+    auto put = co_await s_.put(where, body, how, deadline);
+    const bool lost = !put && put.error().what() == disposition::retry && how_.lost_races_may_fail;
+    if (!put && !lost) fail("put(" + where + ")", put.error());
+}
+
 task<> checker::many_at_once() {
     std::vector<std::pair<std::string, std::string>> objects;
     for (std::size_t i = 0; i < how_.concurrent_puts; ++i)
@@ -530,7 +540,7 @@ task<> checker::same_key_at_once() {
     std::vector<std::string> texts;
     for (unsigned i = 0; i < 16; ++i) texts.push_back(pattern(1000 + i, i));
     auto spawn_all = [this, &where, &texts](task_scope& s) {
-        for (const auto& text : texts) s.spawn(put_child(where, text));
+        for (const auto& text : texts) s.spawn(put_racing(where, text));
     };
     auto all = with_scope(x_.ex, spawn_all);
     co_await std::move(all);

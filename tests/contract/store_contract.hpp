@@ -30,6 +30,8 @@ struct store_options {
     /// parts, though others of its kind do.
     bool conditional_puts = true;
     bool conditional_completions = true;
+    /// For a server that tells a put() which lost against another one of the same key to try again.
+    bool lost_races_may_fail = false;
     /// How long one call may take.
     std::chrono::seconds patience{60};
 

@@ -30,7 +30,8 @@ server_abilities abilities() {
     if (server.starts_with("swift-")) {
         can.conditional_puts = false;
         can.tags = false;
-        can.checks_regions = true;
+        can.tells_unknown_keys = false;
+        can.lost_races_may_fail = true;  // status 200 and a page that says "Accepted"
     } else {
         can.conditional_completions = can.checksums;
     }

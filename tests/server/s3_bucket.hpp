@@ -23,7 +23,8 @@ struct server_abilities {
     bool conditional_puts = true;          ///< If-None-Match on PUT
     bool conditional_completions = false;  ///< and on CompleteMultipartUpload
     bool tags = true;
-    bool checks_regions = false;
+    bool tells_unknown_keys = true;    ///< from wrong secrets
+    bool lost_races_may_fail = false;  ///< of puts of one key
 };
 server_abilities abilities();
 

@@ -18,6 +18,7 @@ void keeps_the_contract(scheme how, const storage::destination_settings& setting
     asked.read = [&bucket](std::string key) { return bucket.read(std::move(key)); };
     asked.cancelled_put_may_land_late = true;
     asked.conditional_puts = abilities().conditional_puts;
+    asked.lost_races_may_fail = abilities().lost_races_may_fail;
     asked.conditional_completions = abilities().conditional_completions;
     for (const char* key : {"double//slash", "a/./b", "a/../b", "/begins with a slash", "~", "%41", "ends/"})
         asked.awkward_keys.emplace_back(key);

@@ -89,6 +89,8 @@ BOOST_AUTO_TEST_CASE(a_success_that_proves_nothing_is_no_delivery) {
     BOOST_TEST(put().has_value());  // one lie, then the truth
     server.answers.emplace_back(answer(200, "", {{"x-amz-request-id", "R"}}));
     BOOST_TEST(put().has_value());
+    server.answers.emplace_back(answer(200, "", {{"ETag", "\"x\""}, {"Content-Type", "text/html"}}));
+    BOOST_TEST(put().has_value());  // Swift's
 }
 
 BOOST_AUTO_TEST_CASE(a_refusal_says_who_what_where_and_no_secret) {
