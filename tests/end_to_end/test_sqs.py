@@ -194,7 +194,9 @@ class Sqs(EndToEnd):
                 running = drainers.get(name)
                 if running and running.process.poll() is None:
                     continue
-                ends += running is not None
+                if running:
+                    running.watchdog.cancel()
+                    ends += 1
                 # What a process keeps on its disk is its own.
                 drainers[name] = self.start("run", "--config", "firehose.json", "--set", f"/data_dir=data-{name}",
                                             "--json", "/dev/null", environment=self.environment)  # fmt: skip
