@@ -131,6 +131,7 @@ void sqs_spool::note_outage(const error& why) {
 }
 
 task<result<>> sqs_spool::append(std::span<const spool_entry> entries) {
+    const change mark(*this);
     std::vector<const spool_entry*> for_disk;
     std::vector<const spool_entry*> for_queue;
     std::vector<storage::outgoing_message> messages;
@@ -212,7 +213,17 @@ void sqs_spool::sort_out(haul& into, storage::received_message message, const le
         into.foreign.push_back({std::move(message.receipt), foreign_pause});
         return;
     }
+    if (const auto ours = leased_ids_.find(message.id); ours != leased_ids_.end()) {
+        // Its visibility had ended while it is being delivered here: we hold on to it, by the new receipt.
+        ++x_.count["spool_leases_late"];
+        auto& lease = leases_.at(ours->second);
+        lease.receipt = std::move(message.receipt);
+        lease.received = x_.time.now();
+        lease.hidden_until = lease.received + how_.visibility;
+        return;
+    }
     held one;
+    one.message_id = std::move(message.id);
     one.receipt = std::move(message.receipt);
     one.group_id = std::move(message.group_id);
     one.from = std::move(record->from);
@@ -251,6 +262,7 @@ task<result<sqs_spool::haul>> sqs_spool::look(const lease_query& which, unsigned
     auto got = co_await with_.queue->receive(how, deadline() + wait);
     if (got.has_error()) co_return got.error();
     haul out;
+    out.seen = got->size();
     for (auto& message : *got) sort_out(out, std::move(message), which);
     if (!out.taken.empty()) {
         typical_body_ = 1;
@@ -293,10 +305,9 @@ task<result<std::vector<leased_record>>> sqs_spool::lease(const lease_query& whi
             if (taken.empty()) co_return got.error();
             break;
         }
-        const auto seen = got->taken.size() + got->passed_over.size() + got->foreign.size();
-        if (seen == 0) break;
+        if (got->seen == 0) break;
         barren = got->taken.empty() ? barren + 1 : 0;
-        touched = got->touched == seen ? touched + 1 : 0;
+        touched = got->touched == got->seen ? touched + 1 : 0;
         for (auto& one : got->taken) {
             bytes_left -= std::min(bytes_left, one.size);
             taken.push_back(std::move(one));
@@ -312,6 +323,7 @@ task<result<std::vector<leased_record>>> sqs_spool::lease(const lease_query& whi
         made.backing = one.backing;
         made.body = bytes_view(one.backing.get(), one.size);
         made.from_earlier_run = one.from.run != run_;
+        leased_ids_.emplace(one.message_id, made.lease);
         leases_.emplace(made.lease, std::move(one));
         out.push_back(std::move(made));
     }
@@ -350,8 +362,11 @@ task<> sqs_spool::give_back(std::vector<put_back> all) {
 }
 
 task<> sqs_spool::refresh_counts() {
+    // Between our own changes we know better; what others do shows the next time.
+    if (under_way_ > 0) co_return;
+    const auto before = changes_;
     const auto about = co_await with_.queue->attributes(deadline());
-    if (about.has_value()) in_queue_ = about->records();
+    if (about.has_value() && changes_ == before) in_queue_ = about->records();
     if (!with_.dead_letters) co_return;
     const auto dead = co_await with_.dead_letters->attributes(deadline());
     if (dead.has_value()) in_dead_letters_ = dead->records();
@@ -373,7 +388,7 @@ task<> sqs_spool::hold_leases() {
             changes.push_back({one.receipt, std::min(how_.visibility, left - 1s)});
         }
         if (changes.empty()) continue;
-        const auto done = co_await with_.queue->hide(changes, now + step);
+        const auto done = co_await with_.queue->hide(changes, now + 2 * step);
         for (std::size_t i = 0; i < done.size(); ++i) {
             const auto still = leases_.find(which[i]);
             if (still == leases_.end()) continue;
@@ -398,6 +413,11 @@ task<result<>> sqs_spool::delete_message(const held& what) {
 }
 
 task<result<>> sqs_spool::send_again(const held& what) {
+    if (x_.time.now() >= what.hidden_until) {
+        // Somebody else has it by now, or will: another copy would only multiply it.
+        ++x_.count["spool_leases_lost"];
+        co_return result<>();
+    }
     const bytes_view body(what.backing.get(), what.size);
     auto message = message_of(what.header, what.from, body, what.group_id);
     if (message) {
@@ -456,9 +476,11 @@ task<result<>> sqs_spool::settle(lease_id lease, const settlement& what) {
     const auto found = leases_.find(lease);
     if (found == leases_.end())
         co_return error(disposition::park, "the spool knows no lease " + std::to_string(lease));
+    const change mark(*this);
     auto mine = found->second;
     auto done = co_await settle_in_queue(std::move(mine), what);
     // Whatever came of it: kept, it would be hidden from everybody as long as this process lives.
+    leased_ids_.erase(leases_.at(lease).message_id);
     leases_.erase(lease);
     co_return done;
 }

@@ -74,6 +74,7 @@ public:
 private:
     /// A message in our hands.
     struct held {
+        std::string message_id{};
         std::string receipt{};
         std::string group_id{};
         sqs_record::origin from{};
@@ -87,11 +88,22 @@ private:
         held what{};
         std::chrono::seconds delay{0};
     };
+    /// Something that changes how many messages there are is under way.
+    struct change {
+        explicit change(sqs_spool& s) : of(s) {
+            ++of.under_way_;
+            ++of.changes_;
+        }
+        change(const change&) = delete;
+        ~change() { --of.under_way_; }
+        sqs_spool& of;
+    };
     /// What one receive brought.
     struct haul {
         std::vector<held> taken{};
         std::vector<put_back> passed_over{};
         std::vector<storage::visibility_change> foreign{};
+        std::size_t seen = 0;     ///< in all
         std::size_t touched = 0;  ///< of those passed over: met again in the same pass
     };
 
@@ -125,8 +137,10 @@ private:
     time_source::steady queue_rests_until_{};
     bool outage_ = false;
     std::uint64_t in_queue_ = 0, in_dead_letters_ = 0;
+    std::uint64_t under_way_ = 0, changes_ = 0;
     std::size_t typical_body_ = 64 * 1024;
     std::unordered_map<lease_id, held> leases_;
+    std::unordered_map<std::string, lease_id> leased_ids_;  // of messages
     lease_id next_lease_ = 1;
     gathered_calls<storage::outgoing_message, result<std::string>> sending_;
     gathered_calls<std::string, result<>> removing_;

@@ -3,8 +3,8 @@
 #include "http/signer.hpp"
 #include "http/transport.hpp"
 #include "pipeline/stage.hpp"
-#include "storage/sigv4.hpp"
 #include "storage/provider_answer.hpp"
+#include "storage/sigv4.hpp"
 #include "storage/sqs_errors.hpp"
 #include "storage/sqs_location.hpp"
 

@@ -133,6 +133,20 @@ BOOST_AUTO_TEST_CASE(an_earlier_run_s_spool_alone_is_something_kept) {
     BOOST_TEST(exit_code_of(close({spooled("gone", 1)})) == int(kept));
 }
 
+BOOST_AUTO_TEST_CASE(a_queue_does_not_say_whose_its_records_are) {
+    for (int i = 0; i < 3; ++i) event({"aws"}, standing::spooled);
+    auto queue = spooled("sqs", 5);
+    queue.to.bucket = "shared";
+    queue.whole_queue = true;
+    // One of our three lies on the disk, so two of the queue's five are ours.
+    const auto account = close({spooled("aws", 1), queue});
+    BOOST_TEST(account.targets.at("aws").spooled == 3U);
+    BOOST_TEST(account.backlog.size() == 1U);
+    BOOST_TEST(account.backlog.at("queue shared").spooled == 3U);
+    queue.records = 2;
+    BOOST_TEST(close({spooled("aws", 1), queue}).backlog.empty());
+}
+
 BOOST_AUTO_TEST_CASE(an_empty_spool_is_not) {
     books.backlog_delivered("aws");
     BOOST_TEST(exit_code_of(close()) == int(all_delivered));

@@ -227,7 +227,11 @@ BOOST_AUTO_TEST_CASE(wrong_types_and_ranges) {
         {R"({"delivery":{"timeout_ms":0}})", "/delivery/timeout_ms", "from 1"},
         {R"({"delivery":{"timeout_ms":86400001}})", "/delivery/timeout_ms", "86400000"},
         {R"({"delivery":{"breaker_failures":0}})", "/delivery/breaker_failures", "from 1"},
-        {R"({"spool":{"type":"sqs"}})", "/spool/type", "\"directory\""},
+        {R"({"spool":{"type":"sns"}})", "/spool/type", "\"directory\" or \"sqs\""},
+        {R"({"spool":{"type":"sqs"}})", "/spool/queue_url", "required"},
+        {R"({"spool":{"type":"sqs","queue_url":"http://h/0/q"}})", "/spool/credential_id", "required"},
+        {R"({"spool":{"type":"sqs","queue_url":"http://h/0/q","credential_id":"c"}})", "/spool/queue_url",
+         "credential c does not exist"},
         {R"({"spool":1})", "/spool", "object"},
         {R"({"sources":{}})", "/sources", "array"},
         {R"({"sources":[1]})", "/sources/0", "object"},
@@ -322,9 +326,25 @@ BOOST_AUTO_TEST_CASE(the_layout_batch_is_read_and_decides_what_is_asked_of_event
     BOOST_TEST(by_arrival.shape.timestamp.empty());
 }
 
+BOOST_AUTO_TEST_CASE(a_spool_in_a_queue) {
+    const auto what = file.load(R"({"default":{"enabled":false},
+        "credentials":{"c":{"type":"user","username":"AKIA","password":"x"}},
+        "spool":{"type":"sqs","queue_url":"https://sqs.eu-west-1.amazonaws.com/1/q","credential_id":"c",
+                 "message_bytes":262144,"dead_letter_queue_url":"https://sqs.eu-west-1.amazonaws.com/1/dead",
+                 "visibility_seconds":90,"wait_seconds":20}})");
+    BOOST_TEST(pointers_of(what.faults) == "");
+    BOOST_REQUIRE(what.what.sqs.has_value());
+    BOOST_TEST(what.what.sqs->queue_url == "https://sqs.eu-west-1.amazonaws.com/1/q");
+    BOOST_TEST(what.what.sqs->dead_letter_queue_url == "https://sqs.eu-west-1.amazonaws.com/1/dead");
+    BOOST_TEST(what.what.sqs->how.message_bytes == 262'144U);
+    BOOST_TEST(what.what.sqs->how.visibility.count() == 90);
+    BOOST_TEST(what.what.sqs->how.wait.count() == 20);
+    BOOST_TEST(!file.load(R"({"default":{"enabled":false}})").what.sqs.has_value());
+}
+
 BOOST_AUTO_TEST_CASE(faults_are_found_all_at_once) {
     const auto out = file.load(
-        R"({"data_dri":1,"spool":{"type":"sqs"},"delivery":{"attempts":0,"layout":"x"},"sources":[1,2]})");
+        R"({"data_dri":1,"spool":{"type":"sns"},"delivery":{"attempts":0,"layout":"x"},"sources":[1,2]})");
     BOOST_TEST(pointers_of(out.faults) ==
                "/data_dri /delivery/layout /delivery/attempts /spool/type /sources/0 /sources/1");
 }

@@ -256,6 +256,25 @@ BOOST_AUTO_TEST_CASE(a_lease_is_extended_as_long_as_somebody_holds_it) {
     BOOST_TEST(again.front().from_earlier_run);
 }
 
+BOOST_AUTO_TEST_CASE(a_lease_that_was_lost_multiplies_nothing) {
+    open();
+    const auto other = another();
+    add({entry("theirs"), entry("ours")});
+    const auto got = lease();
+    BOOST_REQUIRE(got.size() == 2u);
+    advance(how.visibility + 1s);  // nobody held the leases
+    lease_query one;
+    one.max_records = 1;
+    const auto theirs = run(lease_all(*other, one));
+    BOOST_REQUIRE((ids(theirs) == names{"theirs"}));
+    BOOST_TEST(lease().empty());  // what we see again is still ours, and not handed out twice
+    for (const auto& r : got) BOOST_TEST(settle_as(r.lease, failed_until(2s)));
+    BOOST_TEST(run(settle_one(*other, theirs[0].lease, failed_until(2s))));
+    BOOST_TEST(server->messages.size() == 2u);
+    BOOST_TEST(count["spool_leases_lost"] == 1u);
+    BOOST_TEST(count["spool_leases_late"] == 1u);
+}
+
 BOOST_AUTO_TEST_CASE(a_schedule_beyond_the_longest_delay_is_kept) {
     open();
     auto late = entry("late");
@@ -332,7 +351,8 @@ BOOST_AUTO_TEST_CASE(the_redrive_policy_takes_what_kills_its_receivers_and_nothi
     }
     BOOST_TEST(server->redriven.empty());
     for (int i = 0; i < 4; ++i) {  // now each receiver dies
-        BOOST_TEST(lease().size() == (i < 3 ? 1u : 0u));
+        const auto victim = another();
+        BOOST_TEST(run(lease_all(*victim, {})).size() == (i < 3 ? 1u : 0u));
         advance(how.visibility + 1s);
     }
     BOOST_TEST(server->redriven.size() == 1u);
