@@ -1,0 +1,172 @@
+// An HTTP sink that counts: takes PUTs on 127.0.0.1 as an S3 server would that checks no signatures, checks
+// that each body is as long as it says, and keeps nothing unless told to.
+//   counting_sink [DIRECTORY]   prints its port; with a directory bodies are kept there, numbered, in one
+//   file each
+// On SIGTERM it prints one line of JSON: requests, bytes, connections.
+#include <arpa/inet.h>
+#include <cerrno>
+#include <csignal>
+#include <cstdint>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <fcntl.h>
+#include <map>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <poll.h>
+#include <string>
+#include <string_view>
+#include <strings.h>
+#include <sys/socket.h>
+#include <unistd.h>
+#include <vector>
+
+namespace {
+
+volatile std::sig_atomic_t stopped = 0;
+
+struct totals {
+    std::uint64_t requests = 0, bytes = 0, connections = 0;
+};
+
+/// One connection: a head under construction, or a body being counted.
+struct peer {
+    std::string head{};
+    std::uint64_t left = 0;
+    bool in_body = false;
+    int file = -1;
+};
+
+std::string_view header(std::string_view head, std::string_view name) {
+    for (std::size_t at = head.find("\r\n"); at != head.npos && at + 2 < head.size();
+         at = head.find("\r\n", at + 2)) {
+        const auto line = head.substr(at + 2, head.find("\r\n", at + 2) - at - 2);
+        if (line.size() > name.size() && line[name.size()] == ':' &&
+            strncasecmp(line.data(), name.data(), name.size()) == 0) {
+            const auto value = line.substr(name.size() + 1);
+            return value.substr(std::min(value.find_first_not_of(' '), value.size()));
+        }
+    }
+    return {};
+}
+
+bool send_all(int fd, std::string_view text) {
+    while (!text.empty()) {
+        const auto n = ::send(fd, text.data(), text.size(), MSG_NOSIGNAL);
+        if (n < 0 && errno == EINTR) continue;
+        if (n < 0) return false;
+        text.remove_prefix(static_cast<std::size_t>(n));
+    }
+    return true;
+}
+
+class sink {
+public:
+    explicit sink(std::string keep_in) : keep_in_(std::move(keep_in)) {}
+
+    /// False: the connection is over.
+    bool take(int fd, peer& p, std::string_view data) {
+        while (!data.empty()) {
+            if (!p.in_body) {
+                const auto had = p.head.size();
+                p.head.append(data);
+                const auto end = p.head.find("\r\n\r\n");
+                if (end == p.head.npos) return p.head.size() < 65536;
+                data.remove_prefix(end + 4 - had);
+                p.head.resize(end + 2);
+                const auto length = std::string(header(p.head, "content-length"));
+                p.left = length.empty() ? 0 : std::strtoull(length.c_str(), nullptr, 10);
+                if (!header(p.head, "expect").empty() && !send_all(fd, "HTTP/1.1 100 Continue\r\n\r\n"))
+                    return false;
+                p.in_body = true;
+                if (!keep_in_.empty()) open_file(p);
+            }
+            const auto n = static_cast<std::size_t>(std::min<std::uint64_t>(p.left, data.size()));
+            if (p.file >= 0 && ::write(p.file, data.data(), n) != static_cast<ssize_t>(n)) std::abort();
+            data.remove_prefix(n);
+            p.left -= n;
+            count.bytes += n;
+            if (p.left == 0 && !finish(fd, p)) return false;
+        }
+        return true;
+    }
+    bool finish_empty(int fd, peer& p) { return !(p.in_body && p.left == 0) || finish(fd, p); }
+
+    totals count{};
+
+private:
+    void open_file(peer& p) const {
+        const auto slash = p.head.rfind('.', p.head.find(" HTTP/"));
+        const auto ending =
+            slash == p.head.npos ? std::string() : p.head.substr(slash, p.head.find(' ', slash) - slash);
+        const auto path =
+            keep_in_ + "/" + std::to_string(count.requests) + "-" + std::to_string(count.bytes) + ending;
+        p.file = ::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+    }
+    bool finish(int fd, peer& p) {
+        if (p.file >= 0) ::close(p.file);
+        p = peer();
+        ++count.requests;
+        return send_all(fd,
+                        "HTTP/1.1 200 OK\r\nETag: \"0\"\r\nx-amz-request-id: 1\r\nContent-Length: 0\r\n\r\n");
+    }
+    std::string keep_in_;
+};
+
+}  // namespace
+
+int main(int argc, char** argv) {
+    const auto stop = [](int) { stopped = 1; };
+    struct sigaction action{};
+    action.sa_handler = stop;
+    ::sigaction(SIGTERM, &action, nullptr);
+    ::sigaction(SIGINT, &action, nullptr);
+
+    const int listener = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    sockaddr_in where{};
+    where.sin_family = AF_INET;
+    where.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    socklen_t size = sizeof where;
+    auto* address = reinterpret_cast<sockaddr*>(&where);
+    if (::bind(listener, address, size) != 0 || ::listen(listener, 512) != 0 ||
+        ::getsockname(listener, address, &size) != 0) {
+        std::perror("counting_sink");
+        return 1;
+    }
+    std::printf("%d\n", ntohs(where.sin_port));
+    std::fflush(stdout);
+
+    sink all(argc > 1 ? argv[1] : "");
+    std::map<int, peer> peers;
+    std::vector<char> room(1 << 20);
+    while (!stopped) {
+        std::vector<pollfd> ready{{listener, POLLIN, 0}};
+        for (const auto& [fd, p] : peers) ready.push_back({fd, POLLIN, 0});
+        if (::poll(ready.data(), ready.size(), -1) < 0) continue;
+        if (ready[0].revents) {
+            const int fd = ::accept4(listener, nullptr, nullptr, SOCK_CLOEXEC);
+            const int on = 1;
+            ::setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+            peers[fd];
+            ++all.count.connections;
+        }
+        for (std::size_t i = 1; i < ready.size(); ++i) {
+            if (!ready[i].revents) continue;
+            const int fd = ready[i].fd;
+            const auto n = ::recv(fd, room.data(), room.size(), 0);
+            const bool goes_on = n > 0 &&
+                                 all.take(fd, peers[fd], {room.data(), static_cast<std::size_t>(n)}) &&
+                                 all.finish_empty(fd, peers[fd]);
+            if (!goes_on) {
+                ::close(fd);
+                peers.erase(fd);
+            }
+        }
+    }
+    std::printf("{\"requests\":%llu,\"bytes\":%llu,\"connections\":%llu}\n",
+                static_cast<unsigned long long>(all.count.requests),
+                static_cast<unsigned long long>(all.count.bytes),
+                static_cast<unsigned long long>(all.count.connections));
+    return 0;
+}
