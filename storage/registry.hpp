@@ -20,6 +20,9 @@ class client;
 
 namespace firehose::storage {
 
+class credential_source;
+class credential_sources;
+
 /// What a store may use; all of it outlives the store.
 struct store_environment {
     context& shard;
@@ -27,6 +30,9 @@ struct store_environment {
     std::filesystem::path base_directory;  ///< what relative paths are relative to
     /// How objects are to be stored at a destination; empty: the defaults everywhere.
     std::function<destination_settings(const destination& to)> settings{};
+    /// Shared among all stores, so that what they fetch is fetched once; null: each store fetches on its own,
+    /// and sees no environment variables.
+    credential_sources* credentials = nullptr;
 
     destination_settings settings_of(const destination& to) const {
         return settings ? settings(to) : destination_settings();
@@ -48,6 +54,9 @@ struct store_kind {
 /// 24 hexadecimal digits, a credential that exists, the right type. Empty when nothing is wrong.
 std::string credential_problem(const destination& to, const credential* with, std::string_view type,
                                std::string_view provider);
+
+/// What requests are to be signed with: the environment's source for this credential, or a new one.
+result<std::shared_ptr<credential_source>> source_of(const credential& with, store_environment& env);
 
 class registry {
 public:
