@@ -26,7 +26,11 @@ bool is_within(const std::filesystem::path& inner, const std::filesystem::path& 
 /// What spool and delivery refer to, so it goes last.
 struct workbench::foundation {
     foundation(context& x, workbench_options options)
-        : how(std::move(options)), http(x, how.http), environment{x, http, how.base_directory} {
+        : how(std::move(options)),
+          http(x, how.http),
+          credentials({x, http.transports(), how.machine}),
+          environment{x, http, how.base_directory} {
+        environment.credentials = &credentials;
         environment.settings = [this](const storage::destination& to) {
             return storage::find_settings(how.destinations, to);
         };
@@ -35,12 +39,15 @@ struct workbench::foundation {
 
     workbench_options how;
     http::client http;
+    storage::credential_sources credentials;
     storage::store_environment environment;
     storage::system_files files{};
 };
 
 workbench::workbench() = default;
 workbench::~workbench() = default;
+
+storage::credential_sources& workbench::credentials() const noexcept { return base_->credentials; }
 
 task<result<std::unique_ptr<workbench>>> workbench::open(context& x, workbench_options how) {
     std::unique_ptr<workbench> bench(new workbench);

@@ -7,6 +7,7 @@
 #include "stages/normalize_config.hpp"
 #include "stages/open_sqs_spool.hpp"
 #include "stages/spool_backend.hpp"
+#include "storage/credential_sources.hpp"
 #include "storage/registry.hpp"
 
 #include <filesystem>
@@ -25,6 +26,8 @@ struct workbench_options {
     delivery_options delivery{};
     http::client_options http{};
     std::optional<sqs_spool_settings> sqs{};  ///< the spool is this queue; data_dir has what it does not take
+    /// Where credentials look for variables and files; without variables unless a program gives them.
+    storage::machine machine = storage::machine_without_variables();
 };
 
 /// One per shard; outlives the pipelines that use it.
@@ -38,6 +41,8 @@ public:
     const std::shared_ptr<stages::delivery>& delivery() const noexcept { return delivery_; }
     const std::shared_ptr<account>& books() const noexcept { return books_; }
     spool_backend& spool() const noexcept { return *spool_; }
+    /// What the stores of this bench sign with.
+    storage::credential_sources& credentials() const noexcept;
 
     /// For normalize_config: this bench's books, its destination check, apart_from_spool() included, and
     /// `otherwise` for events that bring no `firehose` object.

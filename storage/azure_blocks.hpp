@@ -22,15 +22,22 @@ public:
     task<result<>> put_part(int number, const payload& body, time_source::steady deadline) override;
     task<result<object_info>> complete(time_source::steady deadline) override;
     task<> abort() override;
+    /// The nonce in the blocks' names.
+    std::string token() const override { return nonce_; }
+
+    /// Goes on with an upload of that token: looks which of its blocks Azure holds.
+    task<result<>> resume(std::string token, time_source::steady deadline);
 
 private:
     std::string block_id(int number) const;
+    void take_listed(std::string_view listing);
 
     std::shared_ptr<azure_container> in_;
     std::string key_;
     put_options how_;
     std::string nonce_;                      ///< 16 hexadecimal digits
-    std::map<int, std::uint64_t> stored_{};  ///< sizes of the parts that were acknowledged
+    std::map<int, std::uint64_t> stored_{};  ///< sizes of the parts that were acknowledged, or found
+    std::map<int, std::uint64_t> found_{};   ///< by resume(); need not be sent again
 };
 
 }  // namespace firehose::storage

@@ -2,6 +2,11 @@
 
 #include "http/client.hpp"
 #include "storage/azure_blocks.hpp"
+#include "storage/azure_labels.hpp"
+#include "storage/credential_rules.hpp"
+#include "storage/multipart_plan.hpp"
+#include "storage/multipart_upload.hpp"
+#include "storage/ranged_get.hpp"
 
 #include <pugixml.hpp>
 
@@ -67,13 +72,14 @@ std::optional<page> read_listing(std::string_view body) {
 }  // namespace
 
 azure_container::azure_container(context& of, const http::transport_factory& connect,
-                                 const azure_connection& at, std::string called, std::string with_sas,
-                                 azure_options how)
+                                 const azure_connection& at, std::string called,
+                                 std::shared_ptr<credential_source> from, azure_options how)
     : shard(of),
       name(std::move(called)),
       base(at.endpoint.path + "/" + name),
-      sas(std::move(with_sas)),
-      exchange(of, connect, at, name),
+      settings(std::move(how.settings)),
+      access(std::move(from)),
+      exchange(of, connect, at, name, access, settings),
       limited(exchange, of, how.at_once),
       retrying(limited, of.time, of.random, how.retries) {}
 
@@ -83,16 +89,23 @@ http::request azure_container::about(std::string_view method, std::string_view k
     req.method = method;
     req.target = base;
     if (!key.empty()) req.target.append("/").append(http::encode_path(key));
-    char between = '?';
-    for (const auto part : {query, std::string_view(sas)}) {
-        if (part.empty()) continue;
-        req.target += between;
-        req.target += part;
-        between = '&';
-    }
-    req.headers.reserve(10);
+    if (!query.empty()) req.target.append("?").append(query);
+    req.headers.reserve(12);
     req.headers.emplace_back("x-ms-version", protocol_version);
     return req;
+}
+
+error azure_container::explain_absence(std::string_view method, const std::string& key,
+                                       const error& why) const {
+    const bool absent =
+        why.status() == 404 && (why.provider_code().empty() || why.provider_code() == "BlobNotFound");
+    if (!absent) return explain(method, key, why);
+    error_details d;
+    d.status = 404;
+    d.provider_code = not_found;
+    d.context.append(method).append(" ").append(name).append("/").append(key);
+    d.context.append(": 404, there is no such blob");
+    return {disposition::park, std::move(d)};
 }
 
 error azure_container::explain(std::string_view method, std::string_view key, const error& why) const {
@@ -105,20 +118,34 @@ error azure_container::explain(std::string_view method, std::string_view key, co
 }
 
 azure_store::azure_store(context& shard, const http::transport_factory& connect, const azure_connection& at,
-                         std::string container, std::string sas, azure_options how)
-    : in_(std::make_shared<azure_container>(shard, connect, at, std::move(container), std::move(sas), how)) {
+                         std::string container, std::shared_ptr<credential_source> from, azure_options how)
+    : in_(std::make_shared<azure_container>(shard, connect, at, std::move(container), std::move(from),
+                                            std::move(how))) {
     can_.max_put = largest_put;
     can_.min_part = 1;
     can_.max_parts = most_blocks;
     can_.only_if_absent = true;
     can_.list = true;
     can_.remove = true;
+    can_.get = true;
 }
 
 task<result<object_info>> azure_store::put(const std::string& key, const payload& body,
                                            const put_options& how, time_source::steady deadline) {
     const auto problem = key_problem(key);
     if (!problem.empty()) co_return in_->explain("PUT", key.substr(0, 64), error(disposition::park, problem));
+    if (!goes_in_parts(size_of(body), can_, in_->settings.parts)) {
+        auto whole = co_await put_whole(key, body, how, deadline);
+        co_return whole;
+    }
+    multipart_options options;
+    options.parts = in_->settings.parts;
+    auto in_parts = co_await upload_in_parts(*this, in_->shard, key, body, how, deadline, options);
+    co_return in_parts;
+}
+
+task<result<object_info>> azure_store::put_whole(const std::string& key, const payload& body,
+                                                 const put_options& how, time_source::steady deadline) {
     auto req = in_->about("PUT", key, {});
     req.body = body;
     const std::uint64_t size = http::body_size(req);
@@ -127,7 +154,8 @@ task<result<object_info>> azure_store::put(const std::string& key, const payload
                                error(disposition::park, "larger than the 5000 MiB of one request"));
     req.headers.emplace_back("x-ms-blob-type", "BlockBlob");
     req.headers.emplace_back("Content-Type", how.content_type);
-    req.headers.emplace_back("Content-MD5", http::to_base64(http::md5(body)));
+    add_checksum(req.headers, in_->settings, body);
+    add_labels(req.headers, in_->settings, how);
     if (how.only_if_absent) req.headers.emplace_back("If-None-Match", "*");
     auto answer = co_await in_->retrying.send(req, deadline);
     if (answer.has_value()) co_return object_info{key, size, etag_of(*answer)};
@@ -141,17 +169,7 @@ task<result<object_info>> azure_store::put(const std::string& key, const payload
 task<result<object_info>> azure_store::head(const std::string& key, time_source::steady deadline) {
     auto req = in_->about("HEAD", key, {});
     auto answer = co_await in_->retrying.send(req, deadline);
-    if (!answer.has_value()) {
-        const auto& why = answer.error();
-        const bool absent =
-            why.status() == 404 && (why.provider_code().empty() || why.provider_code() == "BlobNotFound");
-        if (!absent) co_return in_->explain("HEAD", key, why);
-        error_details d;
-        d.status = 404;
-        d.provider_code = not_found;
-        d.context = "HEAD " + in_->name + "/" + key + ": 404, there is no such blob";
-        co_return error(disposition::park, std::move(d));
-    }
+    if (!answer.has_value()) co_return in_->explain_absence("HEAD", key, answer.error());
     const auto size = whole_number(header_or_empty(*answer, "content-length"));
     if (!size)
         co_return in_->explain("HEAD", key,
@@ -188,6 +206,60 @@ azure_store::start_multipart(const std::string& key, const put_options& how, tim
     co_return std::unique_ptr<multipart>(std::make_unique<azure_blocks>(in_, key, how));
 }
 
+task<result<std::unique_ptr<multipart>>> azure_store::resume_multipart(const std::string& key,
+                                                                       const std::string& token,
+                                                                       const put_options& how,
+                                                                       time_source::steady deadline) {
+    auto blocks = std::make_unique<azure_blocks>(in_, key, how);
+    auto resumed = co_await blocks->resume(token, deadline);
+    if (!resumed.has_value()) co_return resumed.error();
+    co_return std::unique_ptr<multipart>(std::move(blocks));
+}
+
+task<result<http::response>> azure_store::get_range(std::string key, std::uint64_t first, std::uint64_t last,
+                                                    std::string etag, time_source::steady deadline) {
+    auto req = in_->about("GET", key, {});
+    req.headers.emplace_back("Range", "bytes=" + std::to_string(first) + "-" + std::to_string(last));
+    if (!etag.empty()) req.headers.emplace_back("If-Match", "\"" + etag + "\"");
+    auto answer = co_await in_->retrying.send(req, deadline);
+    co_return answer;
+}
+
+task<result<object_body>> azure_store::get(const std::string& key, byte_range which,
+                                           time_source::steady deadline) {
+    const auto ask = [this, &key, deadline](std::uint64_t first, std::uint64_t last,
+                                            const std::string& etag) {
+        return get_range(key, first, last, etag, deadline);
+    };
+    auto read = co_await get_ranges(ask, which);
+    if (!read.has_value()) co_return in_->explain_absence("GET", key, read.error());
+    object_body out;
+    if (read->has_value()) {
+        out = std::move(**read);
+        out.info.key = key;
+        co_return out;
+    }
+    auto found = co_await head(key, deadline);
+    if (!found.has_value()) co_return found.error();
+    out.info = std::move(*found);
+    co_return out;
+}
+
+task<result<>> azure_store::check(time_source::steady deadline) {
+    auto req = in_->about("HEAD", {}, "restype=container");
+    auto answer = co_await in_->retrying.send(req, deadline);
+    if (answer.has_value()) co_return result<>();
+    const auto& why = answer.error();
+    const auto with = in_->access->current();
+    const bool of_container = with && ("&" + with->sas.reveal()).find("&sr=") != std::string::npos;
+    if (why.status() != 403 || !of_container) co_return in_->explain("HEAD", {}, why);
+    // The properties are the account's; a SAS of the container alone shows itself by what it may ask.
+    auto asked = co_await store::check(deadline);
+    const bool good = asked.has_value() || asked.error().provider_code() == "AuthorizationPermissionMismatch";
+    if (good) co_return result<>();
+    co_return asked;
+}
+
 std::string container_problem(std::string_view name) {
     const auto problem = [name](std::string_view why) {
         return "container \"" + std::string(name) + "\" " + std::string(why);
@@ -205,35 +277,49 @@ std::string container_problem(std::string_view name) {
 
 namespace {
 
-struct azure_way_in {
-    azure_connection at{};
-    std::string sas{};
-};
+/// Where the credential leads, by an identity that has no connection string.
+result<azure_connection> way_of_identity(const credential& with) {
+    auto url = http::parse_endpoint(azure_endpoint(with));
+    if (!url.has_value()) return url.error();
+    azure_connection out;
+    out.endpoint = std::move(*url);
+    out.endpoint.to.ca_file = with.ca_file;
+    out.account = with.account.empty() ? std::string(account_of_host(out.endpoint.to.host)) : with.account;
+    return out;
+}
 
-/// What the credential says, in the form the store uses; errors name the credential.
-result<azure_way_in> way_in(const credential& with, const std::string& name) {
+/// Where the credential leads; errors name the credential.
+result<azure_connection> way_in(const credential& with, const std::string& name) {
     const auto wrong = [&name](const std::string& why) {
         return error(disposition::stop, name + ": " + why);
     };
+    const auto faults = credential_faults(with);
+    if (!faults.empty()) return wrong(faults.front().member + " " + faults.front().message);
+    if (!is_static(with)) return way_of_identity(with);
     if (!with.endpoint.empty())
         return wrong("an Azure credential has its endpoint in the connection string (BlobEndpoint)");
     if (with.token.empty()) return wrong("it has no token, which is the connection string");
     auto at = parse_connection_string(with.token.reveal());
     if (!at.has_value()) return wrong(at.error().context());
-    azure_way_in out;
     if (!at->sas.empty()) {
-        auto query = sas_query(at->sas);
+        const auto query = sas_query(at->sas);
         if (!query.has_value()) return wrong(query.error().context());
-        out.sas = std::move(*query);
     } else if (at->key.empty()) {
         return wrong("the connection string has neither AccountKey nor SharedAccessSignature");
     }
-    out.at = std::move(*at);
-    auto& to = out.at.endpoint.to;
+    auto& to = at->endpoint.to;
     to.ca_file = with.ca_file;
     to.client_certificate = with.client_certificate;
     to.client_key = with.client_key;
-    return out;
+    return std::move(*at);
+}
+
+void warn_about_labels(const destination_settings& given, const destination& to, const context& shard) {
+    for (const auto& [name, value] : given.metadata)
+        if (!keeps_metadata_name(name))
+            shard.log.warning(
+                "Azure cannot keep metadata of this name: letters and digits only, a letter first",
+                {{"destination", describe(to)}, {"name", name}});
 }
 
 std::string azure_check(const destination& to, const credential* with) {
@@ -258,8 +344,13 @@ store_kind azure_kind(azure_options how) {
         if (!problem.empty()) return error(disposition::stop, problem);
         auto in = way_in(*with, "credential " + to.credential_id);
         if (!in.has_value()) return in.error();
-        return std::unique_ptr<store>(std::make_unique<azure_store>(env.shard, env.transports(), in->at,
-                                                                    to.bucket, std::move(in->sas), how));
+        auto from = source_of(*with, env);
+        if (!from.has_value()) return from.error();
+        auto options = how;
+        options.settings = env.settings_of(to);
+        warn_about_labels(options.settings, to, env.shard);
+        return std::unique_ptr<store>(std::make_unique<azure_store>(
+            env.shard, env.transports(), *in, to.bucket, std::move(*from), std::move(options)));
     };
     return kind;
 }

@@ -92,6 +92,8 @@ void check_identity(const credential& c, std::vector<credential_fault>& out) {
 
 bool is_static(const credential& with) noexcept { return with.provider.empty() || with.provider == "static"; }
 
+bool can_change(const credential& with) noexcept { return !is_static(with) || !with.files.none(); }
+
 std::vector<credential_fault> credential_faults(const credential& c) {
     std::vector<credential_fault> out;
     const bool azure = c.type == "token";

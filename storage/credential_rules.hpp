@@ -22,6 +22,9 @@ std::vector<credential_fault> credential_faults(const credential& with);
 /// True for a credential whose keys stand in it.
 bool is_static(const credential& with) noexcept;
 
+/// True when its keys may be others tomorrow: they come from a provider, or from files.
+bool can_change(const credential& with) noexcept;
+
 /// What is wrong with it for S3, in words; empty when nothing is. `name` is "credential 507f…".
 std::string aws_credential_problem(const credential& with, const std::string& name);
 

@@ -44,7 +44,7 @@ std::shared_ptr<credential_provider> make_provider(const credential& with, const
 
 result<std::shared_ptr<credential_source>> make_source(const credential& with, const provider_parts& parts,
                                                        refresh_options how) {
-    if (is_static(with) && with.files.none()) {
+    if (!can_change(with)) {
         auto value = value_of(with);
         if (!value.has_value()) return value.error();
         return fixed_credential(std::move(*value), "the configuration");

@@ -2,6 +2,7 @@
 
 #include "http/client.hpp"
 #include "storage/azure_store.hpp"
+#include "storage/credential_sources.hpp"
 #include "storage/directory_store.hpp"
 #include "storage/s3_store.hpp"
 
@@ -23,6 +24,11 @@ std::string credential_problem(const destination& to, const credential* with, st
     if (with == nullptr) return name + " does not exist";
     if (with->type == type) return {};
     return name.append(" must be of type \"").append(type).append("\" to be used for ").append(provider);
+}
+
+result<std::shared_ptr<credential_source>> source_of(const credential& with, store_environment& env) {
+    if (env.credentials != nullptr) return env.credentials->get(with);
+    return make_source(with, {env.shard, env.http.transports(), machine_without_variables()});
 }
 
 void registry::add(std::string type, store_kind kind) {

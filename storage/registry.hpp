@@ -21,6 +21,9 @@ class client;
 
 namespace firehose::storage {
 
+class credential_source;
+class credential_sources;
+
 /// What a store may use; all of it outlives the store.
 struct store_environment {
     context& shard;
@@ -30,6 +33,9 @@ struct store_environment {
     std::function<destination_settings(const destination& to)> settings{};
     /// What requests go through instead of `http`: a fake, or something that watches; null: `http`.
     http::transport_factory connect{};
+    /// Shared among all stores, so that what they fetch is fetched once; null: each store fetches on its own,
+    /// and sees no environment variables.
+    credential_sources* credentials = nullptr;
 
     destination_settings settings_of(const destination& to) const {
         return settings ? settings(to) : destination_settings();
@@ -52,6 +58,9 @@ struct store_kind {
 /// 24 hexadecimal digits, a credential that exists, the right type. Empty when nothing is wrong.
 std::string credential_problem(const destination& to, const credential* with, std::string_view type,
                                std::string_view provider);
+
+/// What requests are to be signed with: the environment's source for this credential, or a new one.
+result<std::shared_ptr<credential_source>> source_of(const credential& with, store_environment& env);
 
 class registry {
 public:

@@ -40,6 +40,7 @@ constexpr std::array rows = {
     row{"TokenRefreshRequired", {disposition::stop, s3_remedy::refresh_credentials}},
     row{"InvalidToken", {disposition::stop, s3_remedy::refresh_credentials}},
     row{"InvalidAccessKeyId", {disposition::stop, s3_remedy::refresh_credentials}},
+    row{"SignatureDoesNotMatch", {disposition::stop, s3_remedy::refresh_credentials}},
     row{"PermanentRedirect", {disposition::stop, s3_remedy::other_region}},
     row{"TemporaryRedirect", {disposition::retry, s3_remedy::other_region}},
     row{"Redirect", {disposition::retry, s3_remedy::other_region}},
@@ -60,7 +61,6 @@ constexpr std::array rows = {
     row{"NotImplemented", {disposition::stop}},
     row{"NotSignedUp", {disposition::stop}},
     row{"QuotaExceeded", {disposition::stop}},
-    row{"SignatureDoesNotMatch", {disposition::stop}},
 
     row{"EntityTooLarge", {disposition::park}},
     row{"EntityTooSmall", {disposition::park}},

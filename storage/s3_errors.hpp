@@ -14,7 +14,7 @@ enum class s3_remedy : std::uint8_t {
     none,
     adjust_clock,         ///< learn the server's time, sign again once
     other_region,         ///< sign again for the region named in the answer
-    refresh_credentials,  ///< the session token has expired
+    refresh_credentials,  ///< the session token has expired, or the keys were replaced
 };
 
 struct s3_verdict {

@@ -23,6 +23,11 @@ std::string post_lie(const http::request& req, const http::response& r) {
                      : "the answer is not a whole InitiateMultipartUploadResult";
 }
 
+/// HEAD has no body that would say whether the keys are out of date.
+bool may_be_the_keys(const http::request& req, int status, const error_body& said) {
+    return req.method == "HEAD" && said.code.empty() && (status == 400 || status == 403);
+}
+
 }  // namespace
 
 void s3_signer::use_identity(sigv4::identity who) {
@@ -96,6 +101,7 @@ task<result<http::response>> s3_exchange::send(http::request& req, time_source::
             if (said.message.empty()) said.message = lie;
         }
         auto verdict = judge_s3(answer->status, said.code);
+        if (may_be_the_keys(req, answer->status, said)) verdict.remedy = s3_remedy::refresh_credentials;
         if (!req.idempotent || !heal(verdict.remedy, *answer, said, so_far)) {
             verdict.what = overridden_verdict(given_, answer->status, said.code).value_or(verdict.what);
             co_return refusal(req, *answer, said, verdict);

@@ -2,8 +2,11 @@
 
 #include "http/client.hpp"
 #include "http/url.hpp"
+#include "storage/credential_rules.hpp"
 #include "storage/multipart_plan.hpp"
 #include "storage/multipart_upload.hpp"
+#include "storage/ranged_get.hpp"
+#include "storage/s3_keys.hpp"
 #include "storage/s3_upload.hpp"
 
 #include <pugixml.hpp>
@@ -18,7 +21,6 @@ constexpr std::uint64_t largest_put = std::uint64_t{5} << 30;
 constexpr std::uint64_t smallest_part = std::uint64_t{5} << 20;
 constexpr std::uint64_t most_parts = 10'000;
 constexpr std::size_t longest_key = 1024;
-constexpr std::uint64_t largest_get = std::uint64_t{8} << 20;  // below what a client takes as one answer
 
 /// The names S3 gives back under encoding-type=url: a blank may come as '+', a plus never does.
 std::string listed_name(std::string_view text, bool encoded) {
@@ -52,31 +54,6 @@ std::optional<page> read_listing(std::string_view body) {
 std::string key_problem(std::string_view key) {
     if (!key.empty() && key.size() <= longest_key) return {};
     return "a key has 1 to 1024 bytes, this one has " + std::to_string(key.size());
-}
-
-/// One answer to GET as a piece of the object from `first` on.
-struct piece {
-    std::uint64_t first = 0;
-    std::uint64_t object_size = 0;
-};
-
-/// "bytes 0-99/1234"
-std::optional<piece> read_content_range(std::string_view text) {
-    constexpr std::string_view unit = "bytes ";
-    if (!text.starts_with(unit)) return std::nullopt;
-    text.remove_prefix(unit.size());
-    const auto dash = text.find('-');
-    const auto slash = text.find('/');
-    if (dash == std::string_view::npos || slash == std::string_view::npos) return std::nullopt;
-    const auto first = whole_number(text.substr(0, dash));
-    const auto size = whole_number(text.substr(slash + 1));
-    if (!first || !size) return std::nullopt;
-    return piece{*first, *size};
-}
-
-std::optional<piece> piece_of(const http::response& r) {
-    if (r.status == 206) return read_content_range(header_or_empty(r, "content-range"));
-    return piece{0, r.body.size()};  // ranges are not obeyed: it is all of it
 }
 
 }  // namespace
@@ -163,50 +140,34 @@ task<result<std::unique_ptr<multipart>>> s3_store::resume_multipart(const std::s
     return s3_upload::resume(in_, key, token, how, deadline);
 }
 
-task<result<object_body>> s3_store::get(const std::string& key, byte_range which,
-                                        time_source::steady deadline) {
-    object_body out;
-    out.info.key = key;
-    std::uint64_t wanted = which.count;
-    if (wanted == 0) co_return co_await get_nothing(key, deadline);
-    while (wanted > 0) {
-        const std::uint64_t from = which.first + out.bytes.size();
-        const std::uint64_t last = from + std::min(wanted, largest_get) - 1;
-        if (last < from) co_return co_await get_nothing(key, deadline);  // past all numbers, so past the end
-        auto req = in_->about("GET", key);
-        req.headers.emplace_back("Range", "bytes=" + std::to_string(from) + "-" + std::to_string(last));
-        if (!out.info.etag.empty()) req.headers.emplace_back("If-Match", "\"" + out.info.etag + "\"");
-        auto answer = co_await in_->retrying.send(req, deadline);
-        if (!answer.has_value()) {
-            const auto& why = answer.error();
-            if (says_absent(why)) co_return in_->absent("GET", key);
-            if (why.status() == 416) co_return co_await get_nothing(key, deadline);
-            if (why.status() != 412) co_return in_->explain("GET", key, why);
-            co_return in_->explain("GET", key,
-                                   error(disposition::retry, "it was replaced while it was read"));
-        }
-        const auto got = piece_of(*answer);
-        const bool fits = got && got->first <= from && from <= got->first + answer->body.size();
-        if (!fits)
-            co_return in_->explain("GET", key,
-                                   error(disposition::retry, "the answer is not the range asked for"));
-        const auto useful = std::string_view(answer->body).substr(from - got->first, last - from + 1);
-        out.info.size = got->object_size;
-        if (out.info.etag.empty()) out.info.etag = etag_of(*answer);
-        out.bytes.append(useful);
-        wanted -= useful.size();
-        if (from + useful.size() >= got->object_size) break;
-        if (useful.empty())
-            co_return in_->explain("GET", key, error(disposition::retry, "the answer holds nothing of it"));
-    }
-    co_return out;
+task<result<http::response>> s3_store::get_range(std::string key, std::uint64_t first, std::uint64_t last,
+                                                 std::string etag, time_source::steady deadline) {
+    auto req = in_->about("GET", key);
+    req.headers.emplace_back("Range", "bytes=" + std::to_string(first) + "-" + std::to_string(last));
+    if (!etag.empty()) req.headers.emplace_back("If-Match", "\"" + etag + "\"");
+    auto answer = co_await in_->retrying.send(req, deadline);
+    co_return answer;
 }
 
-/// Nothing of the object lies in the range asked for.
-task<result<object_body>> s3_store::get_nothing(const std::string& key, time_source::steady deadline) {
+task<result<object_body>> s3_store::get(const std::string& key, byte_range which,
+                                        time_source::steady deadline) {
+    const auto ask = [this, &key, deadline](std::uint64_t first, std::uint64_t last,
+                                            const std::string& etag) {
+        return get_range(key, first, last, etag, deadline);
+    };
+    auto read = co_await get_ranges(ask, which);
+    if (!read.has_value()) {
+        if (says_absent(read.error())) co_return in_->absent("GET", key);
+        co_return in_->explain("GET", key, read.error());
+    }
+    object_body out;
+    if (read->has_value()) {
+        out = std::move(**read);
+        out.info.key = key;
+        co_return out;
+    }
     auto found = co_await head(key, deadline);
     if (!found.has_value()) co_return found.error();
-    object_body out;
     out.info = std::move(*found);
     co_return out;
 }
@@ -225,12 +186,8 @@ std::string s3_check(const destination& to, const credential* with) {
     if (!problem.empty()) return problem;
     problem = credential_problem(to, with, "user", "S3");
     if (!problem.empty()) return problem;
-    const std::string name = "credential " + to.credential_id;
-    if (with->username.empty()) return name + " has no username, which is the access key id";
-    const bool visible = std::ranges::all_of(
-        with->username, [](char c) { return c > ' ' && c < 0x7f && c != '/' && c != ','; });
-    if (!visible) return name + ": the username is not an access key id";
-    if (with->password.empty()) return name + " has no password, which is the secret access key";
+    problem = aws_credential_problem(*with, "credential " + to.credential_id);
+    if (!problem.empty()) return problem;
     const auto at = locate_s3(*with, to.bucket, s3_region(*with));
     return at.has_value() ? std::string() : at.error().context();
 }
@@ -247,6 +204,11 @@ store_kind s3_kind(s3_options how) {
         if (!problem.empty()) return error(disposition::stop, problem);
         auto options = how;
         options.given = env.settings_of(to);
+        if (can_change(*with)) {
+            auto keys = source_of(*with, env);
+            if (!keys.has_value()) return keys.error();
+            options.keys = keys_from(std::move(*keys));
+        }
         auto at = locate_s3(*with, to.bucket, s3_region(*with), options.given.style);
         if (!at.has_value()) return at.error();
         return std::unique_ptr<store>(std::make_unique<s3_store>(

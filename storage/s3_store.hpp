@@ -39,13 +39,15 @@ public:
 private:
     task<result<object_info>> put_in_parts(const std::string& key, const payload& body,
                                            const put_options& how, time_source::steady deadline);
-    task<result<object_body>> get_nothing(const std::string& key, time_source::steady deadline);
+    task<result<http::response>> get_range(std::string key, std::uint64_t first, std::uint64_t last,
+                                           std::string etag, time_source::steady deadline);
 
     std::shared_ptr<s3_remote> in_;
     capabilities can_;
 };
 
-/// Type "s3": credential of type "user" with username (access key id) and password (secret).
+/// Type "s3": credential of type "user" with username (access key id) and password (secret), or with a
+/// provider of keys.
 store_kind s3_kind(s3_options how = {});
 
 }  // namespace firehose::storage

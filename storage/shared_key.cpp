@@ -103,7 +103,11 @@ std::string authorization(http::hmac_key& key, std::string_view account, std::st
 
 bool may_carry(std::string_view header_name) {
     const auto name = lower(header_name);
-    return !name.starts_with(prefix) || std::ranges::find(used_names, name) != used_names.end();
+    if (!name.starts_with(prefix)) return true;
+    if (!name.starts_with(metadata_prefix)) return std::ranges::find(used_names, name) != used_names.end();
+    return name.size() > metadata_prefix.size() &&
+           std::ranges::all_of(std::string_view(name).substr(metadata_prefix.size()),
+                               [](char c) { return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9'); });
 }
 
 }  // namespace firehose::storage::shared_key

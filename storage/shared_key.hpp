@@ -48,10 +48,20 @@ constexpr bool comes_before(std::string_view a, std::string_view b) noexcept {
     return a.size() < b.size();
 }
 
-/// The x-ms- headers that requests may carry. Servers other than Azure sort by other rules, so only names
-/// are used on which all rules agree.
-inline constexpr std::array<std::string_view, 5> used_names = {
-    "x-ms-blob-content-type", "x-ms-blob-type", "x-ms-client-request-id", "x-ms-date", "x-ms-version"};
+/// The x-ms- headers that requests may carry, besides metadata. Servers other than Azure sort by other rules,
+/// so only names are used on which all rules agree.
+inline constexpr std::array<std::string_view, 9> used_names = {"x-ms-access-tier",
+                                                               "x-ms-blob-content-encoding",
+                                                               "x-ms-blob-content-type",
+                                                               "x-ms-blob-type",
+                                                               "x-ms-client-request-id",
+                                                               "x-ms-content-crc64",
+                                                               "x-ms-date",
+                                                               "x-ms-tags",
+                                                               "x-ms-version"};
+
+/// Metadata is signed under this prefix, with names of lower-case letters and digits.
+inline constexpr std::string_view metadata_prefix = "x-ms-meta-";
 
 /// Sorted in byte order and in the service's; and of lower-case letters, digits and hyphens only, for which
 /// the order of a Unicode locale, which is the emulator's, is that of the bytes.
@@ -66,7 +76,8 @@ template <std::size_t N> constexpr bool all_orders_agree(const std::array<std::s
 }
 static_assert(all_orders_agree(used_names));
 
-/// False for an x-ms- header that is not in used_names; names of other headers do not matter here.
+/// False for an x-ms- header that is neither in used_names nor metadata of a name that sorts alike
+/// everywhere; names of other headers do not matter here.
 bool may_carry(std::string_view header_name);
 
 }  // namespace firehose::storage::shared_key

@@ -1,6 +1,7 @@
 #include "examples/firehose/config.hpp"
 
 #include "examples/firehose/batch_config.hpp"
+#include "examples/firehose/config_credentials.hpp"
 #include "examples/firehose/config_destinations.hpp"
 #include "examples/firehose/config_http.hpp"
 #include "examples/firehose/config_reader.hpp"
@@ -78,8 +79,8 @@ json::value* make_place(json::value& document, std::string_view pointer) {
     return here;
 }
 
-constexpr std::array<std::string_view, 5> secret_names{"password", "token", "session_token",
-                                                       "secret_access_key", "connection_string"};
+constexpr std::array<std::string_view, 6> secret_names{
+    "password", "token", "session_token", "secret_access_key", "connection_string", "client_secret"};
 
 bool names_a_secret(std::string_view name) {
     return std::ranges::find(secret_names, name) != secret_names.end();
@@ -159,40 +160,10 @@ private:
     void read_credentials(const object_reader& all) {
         for (const auto& [key, value] : all.value()) {
             const std::string id(key);
-            if (const auto one = all.object(id)) out_.what.credentials[id] = read_credential(id, *one);
+            if (const auto one = all.object(id))
+                out_.what.credentials[id] =
+                    read_credential(id, *one, out_.what.base_directory, secrets_, out_.warnings);
         }
-    }
-
-    storage::credential read_credential(const std::string& id, const object_reader& from) {
-        from.only({"type", "name", "package", "username", "password", "token", "access_key_id",
-                   "secret_access_key", "session_token", "connection_string", "endpoint", "region", "ca_file",
-                   "client_certificate", "client_key"});
-        const auto& base = out_.what.base_directory;
-        storage::credential c;
-        c.id = id;
-        from.read("username", c.username);
-        from.read("access_key_id", c.username);
-        from.read_secret("password", base, secrets_, c.password, out_.warnings);
-        from.read_secret("secret_access_key", base, secrets_, c.password, out_.warnings);
-        from.read_secret("session_token", base, secrets_, c.session_token, out_.warnings);
-        from.read_secret("token", base, secrets_, c.token, out_.warnings);
-        from.read_secret("connection_string", base, secrets_, c.token, out_.warnings);
-        from.read("endpoint", c.endpoint);
-        from.read("region", c.region);
-        from.read("ca_file", c.ca_file);
-        from.read("client_certificate", c.client_certificate);
-        from.read("client_key", c.client_key);
-        if (c.client_certificate.empty() && !c.client_key.empty())
-            from.fail("client_certificate", "is required beside client_key");
-        for (auto* file : {&c.ca_file, &c.client_certificate, &c.client_key})
-            if (!file->empty()) *file = (base / *file).string();
-        const bool keys = from.find("access_key_id") || from.find("secret_access_key");
-        const bool connection = from.find("connection_string");
-        c.type = keys ? "user" : connection ? "token" : "";
-        from.read("type", c.type);
-        if (c.type != "user" && c.type != "token")
-            from.fail("type", "must be \"user\" (username and password) or \"token\"");
-        return c;
     }
 
     void read_flows(const object_reader& all) {

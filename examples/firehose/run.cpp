@@ -3,6 +3,7 @@
 #include "examples/firehose/closing_account.hpp"
 #include "examples/firehose/console.hpp"
 #include "examples/firehose/exit_codes.hpp"
+#include "examples/firehose/this_machine.hpp"
 #include "examples/firehose/verbs.hpp"
 #include "pipeline/scope.hpp"
 #include "stages/ingest_lines.hpp"
@@ -111,6 +112,7 @@ private:
         bench.destinations = how_.destinations;
         bench.http = how_.http;
         bench.sqs = how_.sqs;
+        bench.machine = this_machine();
         return bench;
     }
 

@@ -1,16 +1,20 @@
 /// firehose validate: every fault at once; with --live, every destination is asked too.
 #include "examples/firehose/console.hpp"
 #include "examples/firehose/exit_codes.hpp"
+#include "examples/firehose/this_machine.hpp"
 #include "examples/firehose/verbs.hpp"
 #include "http/client.hpp"
 #include "pipeline/run.hpp"
+#include "storage/credential_sources.hpp"
 #include "storage/sqs_queue.hpp"
 
 #include <boost/json/array.hpp>
 #include <boost/json/object.hpp>
 #include <boost/json/serialize.hpp>
 
+#include <chrono>
 #include <cstdio>
+#include <optional>
 #include <set>
 
 namespace firehose::app {
@@ -21,6 +25,18 @@ struct answer {
     storage::destination to{};
     std::string problem{};  ///< empty: the destination answers
     std::string note{};
+};
+
+/// A credential that was asked for, and what it said.
+struct credential_report {
+    std::string id{};
+    std::string from{};
+    std::optional<std::chrono::seconds> expires_in{};
+};
+
+struct live_report {
+    std::vector<answer> answers{};
+    std::vector<credential_report> credentials{};
 };
 
 std::set<storage::destination> destinations_of(const configuration& how) {
@@ -76,10 +92,12 @@ task<> ask_spool(context& x, const configuration& how, std::vector<answer>& answ
     answers.push_back(std::move(dead));
 }
 
-task<> ask_all(context& x, const configuration& how, const storage::registry& stores,
-               std::vector<answer>& answers) {
+task<> ask_all(context& x, const configuration& how, const storage::registry& stores, live_report& report) {
+    auto& answers = report.answers;
     http::client http(x, how.http);
+    storage::credential_sources sources({x, http.transports(), this_machine()});
     storage::store_environment environment{x, http, how.base_directory};
+    environment.credentials = &sources;
     environment.settings = [&how](const storage::destination& to) {
         return storage::find_settings(how.destinations, to);
     };
@@ -95,6 +113,8 @@ task<> ask_all(context& x, const configuration& how, const storage::registry& st
         answers.push_back({to, std::move(problem), {}});
     }
     co_await ask_spool(x, how, answers);
+    for (const auto& [id, source] : sources.all())
+        report.credentials.push_back({id, source->describe(), source->expires_in()});
 }
 
 std::string verdict_of(const answer& a) {
@@ -108,15 +128,26 @@ json::array to_json(const std::vector<fault>& faults) {
     return out;
 }
 
+json::array to_json(const std::vector<credential_report>& credentials) {
+    json::array out;
+    for (const auto& c : credentials) {
+        json::value lasts;
+        if (c.expires_in) lasts = c.expires_in->count();
+        out.push_back({{"id", c.id}, {"from", c.from}, {"expires_in_s", lasts}});
+    }
+    return out;
+}
+
 }  // namespace
 
 int validate_verb(const validate_arguments& args) {
     const auto stores = storage::default_registry();
     const auto configured = load_configuration(args.config, args.overrides, stores);
-    std::vector<answer> answers;
+    live_report asked;
+    auto& answers = asked.answers;
     if (args.live && configured.faults.empty()) {
         const auto report =
-            firehose::run([&](context& x) { return ask_all(x, configured.what, stores, answers); }, {});
+            firehose::run([&](context& x) { return ask_all(x, configured.what, stores, asked); }, {});
         if (report.how != ending::finished) answers.push_back({{}, "interrupted: " + report.what, {}});
     }
     bool good = configured.faults.empty();
@@ -131,13 +162,20 @@ int validate_verb(const validate_arguments& args) {
             live.push_back({{"destination", storage::describe(a.to)},
                             {"answers", a.problem.empty()},
                             {"message", a.problem.empty() ? a.note : a.problem}});
-        if (args.live) out["live"] = std::move(live);
+        if (args.live) {
+            out["live"] = std::move(live);
+            out["credentials"] = to_json(asked.credentials);
+        }
         std::printf("%s\n", json::serialize(out).c_str());
     } else {
         print_faults(args.config, configured);
         for (const auto& a : answers)
             std::printf("%s: %s\n", escape_for_log(storage::describe(a.to)).c_str(),
                         escape_for_log(verdict_of(a)).c_str());
+        for (const auto& c : asked.credentials)
+            std::printf(
+                "credential %s: from %s%s\n", escape_for_log(c.id).c_str(), escape_for_log(c.from).c_str(),
+                c.expires_in ? (", expires in " + std::to_string(c.expires_in->count()) + " s").c_str() : "");
         if (good) std::printf("%s: valid\n", args.config.c_str());
     }
     return good ? exit_code::all_delivered : exit_code::usage;

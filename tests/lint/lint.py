@@ -221,8 +221,8 @@ def include_complaints(name, text):
             complain(found.start(), f"public headers do not include {what}: it costs every user seconds")
         if library and what.startswith("boost/beast") and folder != "http":
             complain(found.start(), "Beast is used in http/*.cpp only")
-        if library and what.startswith("boost/json") and folder != "stages":
-            complain(found.start(), "Boost.JSON is used in stages/ only")
+        if library and what.startswith("boost/json") and folder != "stages" and (header or folder != "storage"):
+            complain(found.start(), "Boost.JSON is used in stages/ and storage/*.cpp only")
         if what.startswith("openssl/") and folder in ("pipeline", "stages"):
             complain(found.start(), "OpenSSL is used in http/ and storage/ only")
         if folder == "pipeline" and what.startswith("boost/asio/experimental/"):

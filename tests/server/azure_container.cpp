@@ -67,6 +67,17 @@ std::string account_sas(const std::string& permissions, const std::string& types
            "&spr=https,http&sig=" + http::to_base64(http::hmac_sha256(key, to_sign));
 }
 
+std::string container_sas(const std::string& container, const std::string& permissions,
+                          const std::string& end) {
+    const auto& env = environment();
+    const std::string version = "2018-11-09";
+    const auto to_sign = permissions + "\n\n" + end + "\n/blob/" + env.at("AZURE_ACCOUNT") + "/" + container +
+                         "\n\n\nhttps,http\n" + version + "\nc\n\n\n\n\n\n";
+    const auto key = http::from_base64(env.at("AZURE_KEY")).value();
+    return "sv=" + version + "&sr=c&sp=" + permissions + "&se=" + end +
+           "&spr=https,http&sig=" + http::to_base64(http::hmac_sha256(key, to_sign));
+}
+
 azure_container_fixture::azure_container_fixture(scheme how, http::client_options client)
     : credential(working_credential(how)), client_(shard_.x, std::move(client)), name_(fresh_name()) {
     const auto made = run(ask("PUT", "/" + name_ + "?restype=container"));
@@ -77,6 +88,8 @@ azure_container_fixture::azure_container_fixture(scheme how, http::client_option
 std::unique_ptr<storage::store> azure_container_fixture::store_with(const storage::credential& with,
                                                                     const std::string& container) {
     storage::store_environment env{shard_.x, client_, {}};
+    env.credentials = sources;
+    env.settings = [this](const storage::destination&) { return settings; };
     storage::destination to;
     to.service = "azure";
     to.type = "azure";
@@ -100,6 +113,12 @@ task<result<http::response>> azure_container_fixture::ask(std::string method, st
     req.headers.emplace_back("x-ms-version", "2021-12-02");
     const auto deadline = shard_.x.time.now() + std::chrono::seconds(30);
     auto answer = co_await client_.send(to, req, &signer, deadline);
+    co_return answer;
+}
+
+task<result<http::response>> azure_container_fixture::head(std::string key) {
+    const auto path = "/" + name_ + "/" + http::encode_path(key);
+    auto answer = co_await ask("HEAD", path);
     co_return answer;
 }
 

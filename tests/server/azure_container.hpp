@@ -22,6 +22,10 @@ storage::credential working_credential(scheme how);
 /// "2099-01-01T00:00:00Z". Not encoded.
 std::string account_sas(const std::string& permissions, const std::string& types, const std::string& end);
 
+/// A SAS of one container and what is in it, likewise.
+std::string container_sas(const std::string& container, const std::string& permissions,
+                          const std::string& end);
+
 /// working_credential() with a SAS in the key's place.
 storage::credential sas_credential(scheme how, const std::string& sas);
 
@@ -33,6 +37,8 @@ public:
     context& shard() { return shard_.x; }
     const std::string& name() const { return name_; }
     storage::credential credential{};
+    storage::destination_settings settings{};        ///< of stores made from now on
+    storage::credential_sources* sources = nullptr;  ///< likewise
 
     std::unique_ptr<storage::store> store() { return store_with(credential, name_); }
     std::unique_ptr<storage::store> store_with(const storage::credential& with, const std::string& container);
@@ -45,7 +51,8 @@ public:
         co_return value;
     }
 
-    /// GET, past the store.
+    /// HEAD and GET, past the store.
+    task<result<http::response>> head(std::string key);
     task<result<http::response>> get(std::string key);
     task<result<std::string>> read(std::string key);
     http::client& client() { return client_; }

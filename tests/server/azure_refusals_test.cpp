@@ -1,8 +1,17 @@
 #include "tests/server/azure_container.hpp"
 
+#include "http/digest.hpp"
 #include "pipeline/bytes.hpp"
+#include "storage/credential_sources.hpp"
+#include "storage/refreshed_credential.hpp"
+
+#include "tests/contract/temporary_directory.hpp"
 
 #include <boost/test/unit_test.hpp>
+
+#include <algorithm>
+#include <chrono>
+#include <fstream>
 
 using namespace firehose;
 using namespace firehose::azure_test;
@@ -95,6 +104,105 @@ BOOST_AUTO_TEST_CASE(a_sas_that_may_create_only_delivers) {
     const bool expected =
         second.has_value() || second.error().provider_code() == "AuthorizationPermissionMismatch";
     BOOST_TEST(expected, second.error().context());
+}
+
+BOOST_AUTO_TEST_CASE(checking_a_container_writes_nothing) {
+    const auto check = [this](const storage::credential& with, const std::string& container) {
+        const auto s = store_with(with, container);
+        return run(s->check(shard().time.now() + std::chrono::seconds(20)));
+    };
+    BOOST_TEST(check(credential, name()).has_value());
+    BOOST_TEST(check(sas_credential(scheme::http, account_sas("rcwl", "co", far)), name()).has_value());
+    BOOST_TEST(check(sas_credential(scheme::http, container_sas(name(), "rcw", far)), name()).has_value());
+    BOOST_TEST(check(sas_credential(scheme::http, container_sas(name(), "cw", far)), name()).has_value());
+    const auto missing = check(credential, "no-such-container");
+    BOOST_REQUIRE(!missing.has_value());
+    BOOST_TEST((missing.error().what() == disposition::stop));
+    BOOST_TEST(mentions(missing.error(), "container no-such-container does not exist"));
+    const auto expired =
+        check(sas_credential(scheme::http, container_sas(name(), "rcw", "2020-01-01T00:00:00Z")), name());
+    BOOST_REQUIRE(!expired.has_value());
+    BOOST_TEST((expired.error().what() == disposition::stop));
+}
+
+/// Every request is judged by the key it was signed with; what changes on disk is picked up.
+BOOST_AUTO_TEST_CASE(a_key_that_is_replaced_on_disk_costs_one_refusal_and_no_delivery) {
+    const contract::temporary_directory home;
+    const auto file = (home.path / "connection").string();
+    const auto write = [&file](const std::string& text) { std::ofstream(file) << text << "\n"; };
+    const auto& env = environment();
+    const auto text = [&env](const std::string& key) {
+        return "BlobEndpoint=" + env.at("AZURE_ENDPOINT") + ";AccountName=" + env.at("AZURE_ACCOUNT") +
+               ";AccountKey=" + key;
+    };
+    write(text("d3Jvbmctd3Jvbmctd3Jvbmc="));
+    credential.token = storage::secret(text("d3Jvbmctd3Jvbmctd3Jvbmc="));
+    credential.files.token = file;
+    storage::refresh_options at_once;
+    at_once.apart = std::chrono::seconds(0);
+    storage::credential_sources own({shard(), client().transports(), storage::machine_without_variables()},
+                                    at_once);
+    sources = &own;
+    const auto s = store();
+    const auto refused_first = run(put(*s, shard(), "key"));
+    BOOST_TEST(!refused_first.has_value());
+    write(text(env.at("AZURE_KEY")));
+    const auto done = run(put(*s, shard(), "key"));
+    BOOST_TEST(done.has_value(), done.error().context());
+}
+
+namespace {
+
+/// As Azure's, but signed by nobody, which this server does not mind.
+std::string access_token(std::chrono::seconds life) {
+    const auto now =
+        std::chrono::duration_cast<std::chrono::seconds>(std::chrono::system_clock::now().time_since_epoch());
+    const auto part = [](const std::string& text) {
+        auto out = http::to_base64(as_bytes(text));
+        while (out.ends_with('=')) out.pop_back();
+        std::ranges::replace(out, '+', '-');
+        std::ranges::replace(out, '/', '_');
+        return out;
+    };
+    const auto at = [&now](std::chrono::seconds when) { return std::to_string((now + when).count()); };
+    return part(R"({"alg":"RS256","typ":"JWT"})") + "." +
+           part(R"({"aud":"https://storage.azure.com","iss":"https://sts.windows.net/t/","iat":)" +
+                at(-life) + R"(,"nbf":)" + at(-std::chrono::hours(2)) + R"(,"exp":)" + at(life) + "}") +
+           ".c2lnbmF0dXJl";
+}
+
+/// First a token that has expired but does not say so, then good ones.
+class tokens final : public storage::credential_provider {
+public:
+    std::string describe() const override { return "the test"; }
+    task<result<storage::credential_value>> fetch(time_source::steady) override {
+        storage::credential_value out;
+        out.bearer = storage::secret(access_token(std::chrono::hours(fetches == 0 ? -1 : 1)));
+        ++fetches;
+        co_return out;
+    }
+    int fetches = 0;
+};
+
+}  // namespace
+
+BOOST_AUTO_TEST_CASE(an_access_token_that_has_expired_is_renewed_and_nothing_is_lost) {
+    azure_container_fixture container(scheme::https);
+    auto at = storage::parse_connection_string(container.credential.token.reveal()).value();
+    at.endpoint.to.ca_file = container.credential.ca_file;
+    const auto place = std::make_shared<tokens>();
+    storage::refresh_options at_once;
+    at_once.apart = std::chrono::seconds(0);
+    const auto source =
+        std::make_shared<storage::refreshed_credential>(container.shard(), place, "credential t", at_once);
+    storage::azure_store s(container.shard(), container.client().transports(), at, container.name(), source);
+    for (int i = 0; i < 3; ++i) {
+        const auto done = container.run(put(s, container.shard(), "by token"));
+        BOOST_TEST(done.has_value(), done.error().context());
+    }
+    BOOST_TEST(place->fetches == 2);
+    const auto checked = container.run(s.check(container.shard().time.now() + std::chrono::seconds(20)));
+    BOOST_TEST(checked.has_value());
 }
 
 BOOST_AUTO_TEST_CASE(a_dead_endpoint_is_worth_a_retry) {

@@ -163,7 +163,7 @@ wait_for_port() { # NAME PID: sets port
 make_certificates
 launch http
 plain=$pid
-launch https --cert "$dir/tls/server.crt" --key "$dir/tls/server.key"
+launch https --cert "$dir/tls/server.crt" --key "$dir/tls/server.key" --oauth basic # takes access tokens too
 tls=$pid
 wait_for_port http "$plain"
 http_port=$port

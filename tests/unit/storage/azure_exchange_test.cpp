@@ -22,6 +22,8 @@ constexpr auto by_sas =
 struct azure_fixture : shard_fixture {
     fake_server server;
     std::unique_ptr<azure_store> store;
+    std::shared_ptr<credential_source> source;  ///< of the next make(); null: what the connection string says
+    destination_settings settings{};
 
     azure_fixture() {
         server.usual = answer(201, "", {{"ETag", "\"abc\""}, {"x-ms-request-id", "R"}});
@@ -32,8 +34,16 @@ struct azure_fixture : shard_fixture {
         auto connect = [this](const http::authority& to, http::signer* by) {
             return std::make_shared<fake_transport>(server, time, to, by);
         };
-        const auto sas = at.sas.empty() ? std::string() : sas_query(at.sas).value();
-        store = std::make_unique<azure_store>(x, connect, at, "events", sas);
+        if (!source) {
+            credential with;
+            with.type = "token";
+            with.token = secret(connection_string);
+            source = fixed_credential(value_of(with).value(), "the test");
+        }
+        azure_options how;
+        how.settings = settings;
+        store = std::make_unique<azure_store>(x, connect, at, "events", source, how);
+        source = nullptr;
     }
     task<result<object_info>> put_task(put_options how) {
         const payload body{as_bytes("he"), as_bytes("llo")};
@@ -309,6 +319,166 @@ BOOST_AUTO_TEST_CASE(a_large_blob_goes_in_blocks) {
                                 "</Latest><Latest>" + id(0) + "</Latest></BlockList>");
 }
 
+namespace {
+
+task<result<object_info>> put_labelled(azure_store& to, put_options how, time_source::steady deadline) {
+    const payload body{as_bytes("123456789")};
+    const std::string key = "k";
+    auto done = co_await to.put(key, body, how, deadline);
+    co_return done;
+}
+
+}  // namespace
+
+BOOST_AUTO_TEST_CASE(a_blob_with_everything_that_goes_along) {
+    settings.access_tier = "Cool";
+    settings.metadata = {{"Origin", "settings"}, {"left-out", "x"}, {"n1", "v1"}};
+    settings.tags = {{"team a", "x&y"}, {"stage", "prod"}};
+    settings.checksum = checksum_choice::crc64nvme;
+    make(by_key);
+    put_options how;
+    how.content_encoding = "gzip";
+    how.metadata = {{"origin", "options"}};
+    how.tags = {{"stage", "test"}};
+    const auto done = run(put_labelled(*store, how, time.now() + 1h));
+    BOOST_REQUIRE_MESSAGE(done.has_value(), done.error().context());
+    const auto& r = server.seen.at(0);
+    BOOST_TEST(r.header("x-ms-access-tier") == "Cool");
+    BOOST_TEST(r.header("x-ms-meta-origin") == "options");
+    BOOST_TEST(r.header("x-ms-meta-n1") == "v1");
+    BOOST_TEST(r.header("x-ms-meta-left-out") == "");
+    BOOST_TEST(r.header("x-ms-tags") == "team%20a=x%26y&stage=test");
+    BOOST_TEST(r.header("x-ms-blob-content-encoding") == "gzip");
+    BOOST_TEST(r.header("x-ms-content-crc64") == "iJh5CoYUi64=");
+    BOOST_TEST(r.header("content-md5") == "");
+}
+
+BOOST_AUTO_TEST_CASE(a_body_above_the_threshold_goes_in_blocks_with_all_that_goes_along) {
+    settings.parts.threshold = 8;
+    settings.parts.size = 4;
+    settings.parts.in_flight = 2;
+    settings.access_tier = "Cold";
+    make(by_sas);
+    put_options how;
+    how.content_encoding = "gzip";
+    how.metadata = {{"a", "b"}};
+    const auto done = run(put_labelled(*store, how, time.now() + 1h));
+    BOOST_REQUIRE_MESSAGE(done.has_value(), done.error().context());
+    BOOST_TEST(done->size == 9U);
+    BOOST_REQUIRE(server.seen.size() == 4U);  // 4, 4, 1 and the list
+    std::string bytes;
+    for (std::size_t i = 0; i < 3; ++i) bytes += server.seen[i].body;
+    BOOST_TEST(bytes == "123456789");
+    const auto& last = server.seen[3];
+    BOOST_TEST(last.target == "/events/k?comp=blocklist&sp=c&sig=a%2BHUSH%3D");
+    BOOST_TEST(last.header("x-ms-access-tier") == "Cold");
+    BOOST_TEST(last.header("x-ms-meta-a") == "b");
+    BOOST_TEST(last.header("x-ms-blob-content-encoding") == "gzip");
+    BOOST_TEST(last.header("x-ms-blob-content-type") == "application/json");
+}
+
+BOOST_AUTO_TEST_CASE(a_blob_is_read_in_ranges_of_one_version) {
+    server.answers = {answer(206, "llo", {{"ETag", "\"e\""}, {"Content-Range", "bytes 2-4/5"}})};
+    byte_range which;
+    which.first = 2;
+    auto got = run(store->get("a key", which, time.now() + 1h));
+    BOOST_REQUIRE_MESSAGE(got.has_value(), got.error().context());
+    BOOST_TEST(got->bytes == "llo");
+    BOOST_TEST(got->info.size == 5U);
+    BOOST_TEST(got->info.etag == "e");
+    BOOST_TEST(got->info.key == "a key");
+    BOOST_TEST(server.seen[0].target == "/events/a%20key");
+    BOOST_TEST(server.seen[0].header("Range") == "bytes=2-8388609");
+    // An <Error> or a page that somebody stored is no answer of Azure's.
+    server.answers = {answer(200, error_document("X"), {{"ETag", "\"e\""}, {"Content-Type", "text/html"}})};
+    got = run(store->get("page", {}, time.now() + 1h));
+    BOOST_REQUIRE_MESSAGE(got.has_value(), got.error().context());
+    BOOST_TEST(got->bytes == error_document("X"));
+    server.answers = {answer(416, error_document("InvalidRange")),
+                      answer(200, "", {{"ETag", "\"e\""}, {"Content-Length", "5"}})};
+    which.first = 99;
+    got = run(store->get("k", which, time.now() + 1h));
+    BOOST_REQUIRE_MESSAGE(got.has_value(), got.error().context());
+    BOOST_TEST(got->bytes == "");
+    BOOST_TEST(got->info.size == 5U);
+    server.answers = {answer(404, error_document("BlobNotFound"))};
+    got = run(store->get("k", {}, time.now() + 1h));
+    BOOST_TEST(is_not_found(got.error()));
+    const std::string half(8 << 20, 'x');
+    server.answers = {answer(206, half, {{"ETag", "\"e\""}, {"Content-Range", "bytes 0-8388607/8388608001"}}),
+                      answer(412, error_document("ConditionNotMet"))};
+    got = run(store->get("k", {}, time.now() + 1h));
+    BOOST_REQUIRE(!got.has_value());
+    BOOST_TEST((got.error().what() == disposition::retry));
+    BOOST_TEST(got.error().context() == "GET events/k: it was replaced while it was read");
+    BOOST_TEST(server.seen.back().header("If-Match") == "\"e\"");
+}
+
+BOOST_AUTO_TEST_CASE(a_container_is_checked_by_its_properties) {
+    server.answers = {answer(200, "", {{"ETag", "\"e\""}})};
+    BOOST_TEST(run(store->check(time.now() + 1h)).has_value());
+    BOOST_TEST(server.seen.at(0).method == "HEAD");
+    BOOST_TEST(server.seen.at(0).target == "/events?restype=container");
+    server.answers = {answer(404, "", {{"x-ms-error-code", "ContainerNotFound"}})};
+    auto done = run(store->check(time.now() + 1h));
+    BOOST_REQUIRE(!done.has_value());
+    BOOST_TEST(done.error().context().find("container events does not exist") != std::string::npos);
+    make("BlobEndpoint=https://acme.blob.core.windows.net;SharedAccessSignature=sv=1&sr=c&sp=c&sig=HUSH");
+    const auto forbidden = answer(403, "", {{"x-ms-error-code", "AuthorizationFailure"}});
+    server.answers = {forbidden, answer(404, "", {{"x-ms-error-code", "BlobNotFound"}})};
+    BOOST_TEST(run(store->check(time.now() + 1h)).has_value());
+    BOOST_TEST(server.seen.back().target == "/events/firehose-check?sv=1&sr=c&sp=c&sig=HUSH");
+    server.answers = {forbidden, answer(403, "", {{"x-ms-error-code", "AuthorizationPermissionMismatch"}})};
+    BOOST_TEST(run(store->check(time.now() + 1h)).has_value());
+    server.answers = {forbidden, forbidden};
+    BOOST_TEST(!run(store->check(time.now() + 1h)).has_value());
+}
+
+BOOST_AUTO_TEST_CASE(verdicts_of_the_settings_win) {
+    settings.verdicts = {{"AuthorizationPermissionMismatch", disposition::park}, {"404", disposition::retry}};
+    make(by_key);
+    server.answers = {answer(403, error_document("AuthorizationPermissionMismatch"))};
+    BOOST_TEST((refused().what() == disposition::park));
+    server.answers.assign(3, answer(404, error_document("ContainerNotFound")));
+    BOOST_TEST((refused().what() == disposition::retry));
+    BOOST_TEST(server.answers.empty());
+}
+
+BOOST_AUTO_TEST_CASE(an_upload_in_blocks_goes_on_where_it_was_left) {
+    const auto begun = run(store->start_multipart("k", {}, time.now() + 1h));
+    BOOST_REQUIRE(begun.has_value());
+    const auto token = (*begun)->token();
+    const payload part{as_bytes("hello")};
+    BOOST_TEST(run((*begun)->put_part(1, part, time.now() + 1h)).has_value());
+    const auto id =
+        http::decode_percent(server.seen.back().target.substr(server.seen.back().target.rfind('=') + 1));
+    const auto block = [](const std::string& name, const char* size) {
+        return "<Block><Name>" + name + "</Name><Size>" + size + "</Size></Block>";
+    };
+    const auto list = [](const std::string& blocks) {
+        return answer(200, "<BlockList><CommittedBlocks/><UncommittedBlocks>" + blocks +
+                               "</UncommittedBlocks></BlockList>");
+    };
+    server.answers = {list(block(id, "5") + block("c29tZWJvZHkgZWxzZQ==", "7") + block("%", "x"))};
+    const auto resumed = run(store->resume_multipart("k", token, {}, time.now() + 1h));
+    BOOST_REQUIRE_MESSAGE(resumed.has_value(), resumed.error().context());
+    BOOST_TEST(server.seen.back().target == "/events/k?blocklisttype=uncommitted&comp=blocklist");
+    auto asked = server.seen.size();
+    BOOST_TEST(run((*resumed)->put_part(1, part, time.now() + 1h)).has_value());
+    BOOST_TEST(server.seen.size() == asked);  // it is there
+    BOOST_TEST(run((*resumed)->put_part(2, part, time.now() + 1h)).has_value());
+    const auto done = run((*resumed)->complete(time.now() + 1h));
+    BOOST_REQUIRE(done.has_value());
+    BOOST_TEST(done->size == 10U);
+    BOOST_TEST(server.seen.back().body.find(id) != std::string::npos);
+    for (const auto& gone : {list(""), answer(404, error_document("BlobNotFound"))}) {
+        server.answers = {gone};
+        const auto nothing = run(store->resume_multipart("k", token, {}, time.now() + 1h));
+        BOOST_REQUIRE(!nothing.has_value());
+        BOOST_TEST(nothing.error().provider_code() == no_such_upload);
+    }
+}
+
 BOOST_AUTO_TEST_SUITE_END()
 
 BOOST_AUTO_TEST_SUITE(azure_places)
@@ -365,6 +535,15 @@ BOOST_FIXTURE_TEST_CASE(what_is_wrong_with_a_destination_is_said_in_words, kind_
     mentions("neither AccountKey nor SharedAccessSignature");
     with.token = secret("AccountName=acme;SharedAccessSignature=sv=HUSH");
     mentions("without sig");
+    with.token = secret();
+    with.provider = "managed_identity";
+    mentions("credential 507f1f77bcf86cd799439011: account name the storage account");
+    with.account = "acme";
+    BOOST_TEST(problem() == "");
+    with.provider = "imds";
+    mentions("provider must be one of");
+    with.provider = "";
+    with.account = "";
     with.token = secret(by_key);
     with.endpoint = "https://HUSH.example";
     mentions("BlobEndpoint");

@@ -1,5 +1,6 @@
 #include "storage/connection_string.hpp"
 
+#include "storage/azure_labels.hpp"
 #include "tests/unit/storage/vectors.hpp"
 
 using namespace firehose;
@@ -87,6 +88,52 @@ BOOST_AUTO_TEST_CASE(the_tests_of_the_libraries_of_azure) {
             BOOST_TEST((*parts)[i].second == text(expected[i].at(1)));
         }
     }
+}
+
+BOOST_AUTO_TEST_CASE(no_address_with_a_signature_in_it_is_repeated) {
+    if (!vectors::have("azure-vectors.json")) return;
+    const auto all = vectors::load(vectors::folder() / "azure-vectors.json");
+    for (const auto& row : all.at("redaction").at("rows").as_array()) {
+        const auto url = text(row.at(0));
+        const auto hidden = text(row.at(1)).find("SENSITIVE") != std::string::npos;
+        BOOST_REQUIRE(hidden);
+        const auto endpoint = http::parse_endpoint(url);
+        BOOST_REQUIRE(!endpoint.has_value());
+        BOOST_TEST(endpoint.error().context().find("SENSITIVE") == std::string::npos);
+        const auto parsed = parse_connection_string("BlobEndpoint=" + url + ";AccountKey=SFVTSA==");
+        BOOST_REQUIRE(!parsed.has_value());
+        BOOST_TEST(parsed.error().context().find("SENSITIVE") == std::string::npos);
+        http::request req;
+        req.target = url.substr(url.find('/', 8));
+        BOOST_TEST(http::path_of(req).find("SENSITIVE") == std::string_view::npos);
+    }
+}
+
+BOOST_AUTO_TEST_CASE(published_checksums_as_azure_writes_them) {
+    if (!vectors::have("checksum-vectors.json")) return;
+    const auto all = vectors::load(vectors::folder() / "checksum-vectors.json");
+    int compared = 0;
+    for (const auto& row : all.at("rows").as_array()) {
+        const auto* hex = row.as_object().if_contains("hex");
+        if (!hex || !hex->is_string()) continue;
+        std::vector<std::byte> bytes;
+        const auto digits = text(*hex);
+        for (std::size_t i = 0; i + 1 < digits.size(); i += 2)
+            bytes.push_back(static_cast<std::byte>(std::stoi(digits.substr(i, 2), nullptr, 16)));
+        const payload body{bytes};
+        destination_settings given;
+        http::header_list headers;
+        add_checksum(headers, given, body);
+        given.checksum = checksum_choice::crc64nvme;
+        add_checksum(headers, given, body);
+        BOOST_REQUIRE(headers.size() == 2U);
+        BOOST_TEST(headers[0].first == "Content-MD5");
+        BOOST_TEST(headers[0].second == text(row.at("content_md5")), digits);
+        BOOST_TEST(headers[1].first == "x-ms-content-crc64");
+        BOOST_TEST(headers[1].second == text(row.at("x_ms_content_crc64")), digits);
+        ++compared;
+    }
+    BOOST_TEST(compared >= 8);
 }
 
 BOOST_AUTO_TEST_CASE(a_sas_goes_over_the_wire_encoded_once) {
