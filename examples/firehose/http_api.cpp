@@ -61,10 +61,15 @@ task<http::answer> http_api::healthz(http::request_head&, http::body_reader&) {
 }
 
 task<http::answer> http_api::readyz(http::request_head&, http::body_reader&) {
-    const bool ready = backend_.ready();
-    const std::string text = ready ? "{\"ready\":true," + backend_.backlog() + "}" : R"({"ready":false})";
-    auto out = http::json_response(ready ? 200 : 503, text);
-    if (!ready) out.headers.emplace_back("Retry-After", "1");
+    auto out = http::json_response(503, R"({"ready":false})");
+    if (!backend_.ready()) {
+        out.headers.emplace_back("Retry-After", "1");
+        co_return out;
+    }
+    auto asked = backend_.backlog();
+    const auto backlog = co_await std::move(asked);
+    out.status = 200;
+    out.body = "{\"ready\":true," + backlog + "}";
     co_return out;
 }
 
@@ -72,7 +77,8 @@ task<http::answer> http_api::metrics(http::request_head&, http::body_reader&) {
     http::response out;
     out.status = 200;
     out.headers.emplace_back("Content-Type", "text/plain; version=0.0.4; charset=utf-8");
-    out.body = backend_.metrics();
+    auto asked = backend_.metrics();
+    out.body = co_await std::move(asked);
     co_return out;
 }
 

@@ -13,12 +13,12 @@
 
 namespace firehose::app {
 
-/// What the interface asks the rest of the process; all of it on the interface's shard.
+/// What the interface asks the rest of the process; called on the interface's shard.
 struct api_backend {
     stages::ingest_http::append_function append{};  ///< called only once ready() holds
-    std::function<bool()> ready{};                  ///< recovery has ended, and no drain has begun
-    std::function<std::string()> backlog{};         ///< for /readyz: JSON members, without braces
-    std::function<std::string()> metrics{};
+    std::function<bool()> ready{};                  ///< recovery has ended
+    std::function<task<std::string>()> backlog{};   ///< for /readyz: JSON members, without braces
+    std::function<task<std::string>()> metrics{};
 };
 
 /// One per shard; outlives its running server. More routes may be added to routes() before serve().

@@ -123,16 +123,16 @@ void add_services(page& out, const metrics_view& v) {
 
 void add_requests(page& out, const metrics_view& v) {
     out.start("http_requests_total", "Requests by route and class of status", MetricType::Counter);
-    for (const auto& [key, row] : v.requests.rows())
+    for (const auto& [key, row] : v.shards.requests.rows())
         out.add({{"route", key.first}, {"status", key.second}}, as_double(row.requests));
     out.start("http_received_bytes_total", "Bytes of request bodies on the wire", MetricType::Counter);
-    for (const auto& [key, row] : v.requests.rows())
+    for (const auto& [key, row] : v.shards.requests.rows())
         out.add({{"route", key.first}, {"status", key.second}}, as_double(row.received));
     out.start("http_request_seconds", "From a request's head to the end of its answer",
               MetricType::Histogram);
-    for (const auto& [route, h] : v.requests.durations()) out.add({{"route", route}}, h);
-    out.gauge("http_connections", "Open connections", as_double(v.connections));
-    out.gauge("http_running_requests", "Requests under way", as_double(v.running));
+    for (const auto& [route, h] : v.shards.requests.durations()) out.add({{"route", route}}, h);
+    out.gauge("http_connections", "Open connections", as_double(v.shards.connections));
+    out.gauge("http_running_requests", "Requests under way", as_double(v.shards.running));
 }
 
 double age_of_oldest(const metrics_view& v) {
@@ -150,6 +150,30 @@ void latency_histogram::observe(std::chrono::duration<double> what) noexcept {
     sum_ += what.count();
 }
 
+void latency_histogram::add(const latency_histogram& other) noexcept {
+    for (std::size_t i = 0; i < counts_.size(); ++i) counts_[i] += other.counts_[i];
+    sum_ += other.sum_;
+}
+
+void request_metrics::add(const request_metrics& other) {
+    for (const auto& [key, more] : other.rows_) {
+        auto& mine = rows_[key];
+        mine.requests += more.requests;
+        mine.received += more.received;
+        mine.sent += more.sent;
+    }
+    for (const auto& [route, more] : other.durations_) durations_[route].add(more);
+}
+
+void shard_numbers::add(const shard_numbers& other) {
+    for (const auto& [name, value] : other.counters) counters[name] += value;
+    requests.add(other.requests);
+    accepted += other.accepted;
+    refused += other.refused;
+    connections += other.connections;
+    running += other.running;
+}
+
 void request_metrics::count(const http::request_report& r) {
     const std::string route = r.route.empty() ? "none" : std::string(r.route);
     const std::string status = r.status == 0 ? "gone" : std::to_string(r.status / 100) + "xx";
@@ -164,8 +188,8 @@ std::string render_metrics(const metrics_view& v) {
     page out;
     out.gauge("ready", "1 once recovery has ended", v.ready ? 1 : 0);
     out.counter("events_accepted_total", "Events accepted by HTTP: durable in the log",
-                as_double(v.accepted));
-    out.counter("events_refused_total", "Events refused by HTTP", as_double(v.refused));
+                as_double(v.shards.accepted));
+    out.counter("events_refused_total", "Events refused by HTTP", as_double(v.shards.refused));
     out.gauge("oldest_undelivered_seconds", "Age of the oldest event that is not delivered, in log or spool",
               age_of_oldest(v));
     out.gauge("log_begin_position", "Oldest position of the event log", as_double(v.log_begin));
@@ -185,7 +209,7 @@ std::string render_metrics(const metrics_view& v) {
     add_services(out, v);
     add_requests(out, v);
     out.start("internal_total", "Counters of the shard, by name", MetricType::Counter);
-    for (const auto& [name, value] : v.counters) out.add({{"name", name}}, as_double(value));
+    for (const auto& [name, value] : v.shards.counters) out.add({{"name", name}}, as_double(value));
     return out.text();
 }
 

@@ -23,6 +23,7 @@ public:
     static constexpr std::array<double, 18> bounds{0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25,
                                                    0.5,    1,     2.5,    5,     10,   30,    60,   120, 300};
     void observe(std::chrono::duration<double> what) noexcept;
+    void add(const latency_histogram& other) noexcept;
     const std::array<std::uint64_t, bounds.size() + 1>& counts() const noexcept { return counts_; }
     double sum() const noexcept { return sum_; }
 
@@ -35,6 +36,7 @@ private:
 class request_metrics {
 public:
     void count(const http::request_report& r);
+    void add(const request_metrics& other);
     struct row {
         std::uint64_t requests = 0, received = 0, sent = 0;
     };
@@ -46,22 +48,29 @@ private:
     std::map<std::string, latency_histogram> durations_;
 };
 
+/// What each shard counts for itself.
+struct shard_numbers {
+    std::map<std::string, std::uint64_t> counters{};
+    request_metrics requests{};
+    std::uint64_t accepted = 0, refused = 0;  ///< events, by HTTP
+    std::size_t connections = 0, running = 0;
+
+    void add(const shard_numbers& other);
+};
+
 /// A moment's view; pointers may be null before recovery has ended.
 struct metrics_view {
     std::vector<std::string> services{};  ///< rows of their own; all others together are "other"
-    const std::map<std::string, std::uint64_t>& counters;
-    const request_metrics& requests;
+    const shard_numbers& shards;          ///< of all of them
     const latency_histogram& settled;
     const stages::account* books = nullptr;
     std::vector<stages::backlog> spool{};
     std::vector<std::pair<std::string, stages::breaker::state>> breakers{};  ///< service, one a destination
-    std::uint64_t accepted = 0, refused = 0;                                 ///< events, by HTTP
     std::uint64_t log_begin = 0, log_end = 0, log_delivered = 0, log_bytes = 0, log_overdue_bytes = 0;
     std::uint64_t read_again = 0;
     std::optional<time_source::wall>
         oldest{};  ///< acceptance of the oldest event in the log without a verdict
     time_source::wall now{};
-    std::size_t connections = 0, running = 0;
     bool ready = false;
 };
 

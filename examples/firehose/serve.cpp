@@ -5,28 +5,42 @@
 #include "examples/firehose/http_api.hpp"
 #include "examples/firehose/verbs.hpp"
 #include "http/server_tls.hpp"
+#include "pipeline/call_on.hpp"
 #include "pipeline/run.hpp"
 #include "pipeline/scope.hpp"
 #include "stages/ingest_journal.hpp"
 #include "stages/reference.hpp"
 #include "stages/workbench.hpp"
+#include "storage/shield.hpp"
 
 #include <boost/asio/basic_signal_set.hpp>
+#include <boost/asio/redirect_error.hpp>
 
+#include <atomic>
 #include <csignal>
 #include <cstdio>
 #include <optional>
+#include <thread>
 
+#include <fcntl.h>
 #include <sys/resource.h>
 
 namespace firehose::app {
 namespace {
 
-/// Of the server's life. On the stack of serve_verb(), around the shard.
+/// Of the server's life. On the stack of serve_verb(), around the shards. All of them accept; log, spool and
+/// delivery live on the first, which the others call.
 class daemon {
 public:
     daemon(const configuration& how, const storage::registry& stores, service_manager manager, logger log)
-        : how_(how), stores_(stores), manager_(std::move(manager)), log_(std::move(log)) {}
+        : how_(how),
+          stores_(stores),
+          manager_(std::move(manager)),
+          log_(std::move(log)),
+          shards_(how.server.shards != 0 ? how.server.shards
+                                         : std::max(1U, std::thread::hardware_concurrency())) {}
+
+    unsigned shards() const noexcept { return shards_; }
 
     /// What can be wrong before anything runs; empty when nothing is.
     std::string open_sockets() {
@@ -34,35 +48,49 @@ public:
             return "the configuration has no section \"server\" with tokens, so nobody could get in";
         auto inherited = inherited_sockets(manager_);
         if (inherited.has_error()) return inherited.error().context();
-        sockets_ = std::move(*inherited);
-        if (sockets_.empty())
+        auto& sockets = sockets_.emplace_back(std::move(*inherited));
+        const bool ours = sockets.empty();
+        if (ours)
             for (const auto& address : how_.server.listen) {
-                auto one = http::listen_on(address, false);
+                auto one = http::listen_on(address, shards_ > 1);
                 if (one.has_error()) return one.error().context();
-                sockets_.push_back(std::move(*one));
+                sockets.push_back(std::move(*one));
             }
         const bool everyone = how_.server.development && how_.server.tokens.empty();
-        for (const auto& socket : sockets_)
+        for (const auto& socket : sockets)
             if (everyone && !socket.loopback_only())
                 return socket.address() + " can be reached from other machines: that needs tokens, "
                                           "\"development\" is for loopback addresses";
+        for (unsigned i = 1; i < shards_; ++i)
+            if (auto problem = open_more_sockets(ours); !problem.empty()) return problem;
         return load_tls() ? "" : tls_problem_;
     }
 
-    task<> run(context& x) {
-        return with_scope(x.ex, [this, &x](task_scope& s) { return live(s, x); });
+    /// Called for one shard after the other, before any of them runs.
+    task<> run(unsigned shard, context& x, const std::vector<executor>& all) {
+        all_ = all;
+        contexts_.push_back(&x);
+        if (shard == 0) changed_.emplace(x.ex);
+        make_api(shard, x);
+        return shard == 0 ? serve_and_release(x) : serve_http(shard);
     }
 
     int finish(const run_report& report, bool json) const {
         if (report.how == ending::failed) log_.error("the server failed", {{"reason", report.what}});
         if (!problem_.empty()) return exit_code::usage;
-        auto text = to_json(closed_);
+        auto closed = closed_;
+        closed.accepted = closed.refused = 0;
+        for (const auto& api : apis_) {
+            closed.accepted += api->ingest().accepted();
+            closed.refused += api->ingest().refused();
+        }
+        auto text = to_json(closed);
         text.pop_back();
         text += ",\"pending\":" + std::to_string(pending_) + "}";
         if (json)
             std::printf("%s\n", text.c_str());
         else
-            std::printf("%spending in the event log: %llu\n", to_table(closed_).c_str(),
+            std::printf("%spending in the event log: %llu\n", to_table(closed).c_str(),
                         static_cast<unsigned long long>(pending_));
         if (report.how == ending::failed) return exit_code::internal;
         if (report.how == ending::cancelled || pending_ > 0) return exit_code::kept;
@@ -72,6 +100,19 @@ public:
     }
 
 private:
+    /// The same addresses once more, for another shard.
+    std::string open_more_sockets(bool ours) {
+        std::vector<http::listening_socket> more;
+        for (const auto& first : sockets_.front()) {
+            auto one = ours ? http::listen_on(first.address(), true)
+                            : http::adopt_socket(::fcntl(first.get(), F_DUPFD_CLOEXEC, 0));
+            if (one.has_error()) return one.error().context();
+            more.push_back(std::move(*one));
+        }
+        sockets_.push_back(std::move(more));
+        return {};
+    }
+
     bool load_tls() {
         if (!how_.server.tls) return true;
         auto loaded = http::load_server_tls(*how_.server.tls);
@@ -80,12 +121,31 @@ private:
         return loaded.has_value();
     }
 
+    /// However it ends: log, spool and connections go while their shard is there, and nobody uses them.
+    task<> serve_and_release(context& x) {
+        std::exception_ptr failure;
+        auto all = with_scope(x.ex, [this, &x](task_scope& s) { return live(s, x); });
+        try {
+            co_await std::move(all);
+        } catch (...) {
+            failure = std::current_exception();
+        }
+        const bool shield = co_await storage::begin_shield();
+        while (calls_ > 0) {
+            error_code ignored;
+            auto quietly = asio::redirect_error(use_task, ignored);
+            co_await changed_->async_wait(quietly);
+        }
+        co_await storage::end_shield(shield);
+        ready_ = false;
+        bench_.reset();
+        log_store_.reset();
+        if (failure) std::rethrow_exception(failure);
+    }
+
     task<> live(task_scope& s, context& x) {
         begun_ = x.time.now();
-        make_api(x);
-        for (const auto& socket : sockets_)
-            x.log.info("listening", {{"address", socket.address()}, {"tls", tls_ ? "yes" : "no"}});
-        s.spawn(serve_http());
+        s.spawn(serve_http(0));
         s.spawn(obey_hangups(x));
         co_await recover(x);
         if (problem_.empty() && !x.stop.draining()) {
@@ -94,28 +154,68 @@ private:
             s.spawn(say_goodbye(x));
             co_await deliver(x);
         }
-        while (!http_ended_) co_await changed_->async_wait(use_task);
+        while (servers_ended_ < shards_) co_await changed_->async_wait(use_task);
         close(x);
         s.cancel();
     }
 
-    void make_api(context& x) {
-        changed_.emplace(x.ex);
+    void make_api(unsigned shard, context& x) {
         const bool everyone = how_.server.development && how_.server.tokens.empty();
         access_table access(how_.server.tokens, everyone, x.random);
         api_backend backend;
-        backend.append = [this](stages::log_append events) { return log_store_->append(std::move(events)); };
-        backend.ready = [this, &x] { return ready_ && !x.stop.cancelling(); };
-        backend.backlog = [this] { return backlog(); };
-        backend.metrics = [this, &x] { return metrics(x); };
-        api_.emplace(x, how_.server, how_.shape, std::move(access), std::move(backend));
-        api_->server().use_tls(tls_);
+        backend.ready = [this] { return ready_.load(); };
+        backend.append = [this, shard](stages::log_append events) {
+            return shard == 0 ? log_store_->append(std::move(events)) : append_from_afar(std::move(events));
+        };
+        backend.backlog = [this] { return call_on<std::string>(all_.front(), [this] { return backlog(); }); };
+        backend.metrics = [this] { return call_on<std::string>(all_.front(), [this] { return metrics(); }); };
+        auto settings = how_.server;
+        settings.limits.connections = std::max<std::size_t>(1, settings.limits.connections / shards_);
+        settings.ingest.max_bodies_in_memory /= shards_;
+        apis_.push_back(
+            std::make_unique<http_api>(x, settings, how_.shape, std::move(access), std::move(backend)));
+        apis_.back()->server().use_tls(tls_);
+        if (shard != 0) return;
+        for (const auto& socket : sockets_.front())
+            x.log.info("listening",
+                       {{"address", socket.address()}, {"tls", tls_ ? "yes" : "no"}, {"shards", shards_}});
     }
 
-    task<> serve_http() {
-        co_await api_->server().run(std::move(sockets_));
-        http_ended_ = true;
-        changed_->wake_all();
+    task<result<stages::log_receipt>> append_from_afar(stages::log_append events) {
+        auto kept = std::make_shared<stages::log_append>(std::move(events));
+        std::function<task<result<stages::log_receipt>>()> append = [this, kept] {
+            return append_here(kept);
+        };
+        co_return co_await call_on(all_.front(), std::move(append));
+    }
+
+    task<result<stages::log_receipt>> append_here(std::shared_ptr<stages::log_append> events) {
+        struct call {
+            explicit call(daemon& d) : of(d) { ++of.calls_; }
+            call(const call&) = delete;
+            ~call() {
+                --of.calls_;
+                of.changed_->wake_all();
+            }
+            daemon& of;
+        };
+        const call under_way(*this);
+        if (!log_store_) {
+            error_details d;
+            d.status = 503;
+            d.provider_code = "temporarily_unavailable";
+            d.context = "the server is stopping";
+            co_return error(disposition::retry, std::move(d));
+        }
+        co_return co_await log_store_->append(std::move(*events));
+    }
+
+    task<> serve_http(unsigned shard) {
+        co_await apis_[shard]->server().run(std::move(sockets_[shard]));
+        asio::post(all_.front(), [this] {
+            ++servers_ended_;
+            changed_->wake_all();
+        });
     }
 
     /// SIGHUP: new connections get the certificates that are in the files now.
@@ -124,7 +224,8 @@ private:
         for (;;) {
             co_await signals.async_wait(use_task);
             const bool loaded = load_tls();
-            if (loaded) api_->server().use_tls(tls_);
+            for (unsigned i = 0; loaded && i < shards_; ++i)
+                asio::post(all_[i], [&to = apis_[i]->server(), tls = tls_] { to.use_tls(tls); });
             if (loaded)
                 x.log.info("certificates reloaded");
             else
@@ -151,7 +252,8 @@ private:
             problem_ = log.error().context();
         }
         x.log.error("the data directory cannot be used, so nothing is accepted", {{"reason", problem_}});
-        x.stop.request_drain();
+        for (unsigned i = 0; i < shards_; ++i)
+            asio::post(all_[i], [&stop = contexts_[i]->stop] { stop.request_drain(); });
     }
 
     void announce(context& x) {
@@ -198,8 +300,6 @@ private:
         if (!bench_) return;
         spool_at_end_ = bench_->spool().contents();
         closed_ = close_books(*bench_->books(), how_.services, spool_at_end_, begun_, x.time.now());
-        closed_.accepted = api_->ingest().accepted();
-        closed_.refused = api_->ingest().refused();
         closed_.dropped = 0;  // what could not be kept is still in the log, and pending
         pending_ = log_store_->end() - log_store_->delivered();
     }
@@ -215,27 +315,43 @@ private:
         return bench;
     }
 
-    std::string backlog() const {
+    task<std::string> backlog() const {
+        if (!bench_) co_return R"("pending":0)";
         std::uint64_t spooled = 0, parked = 0;
         for (const auto& row : bench_->spool().contents()) {
             spooled += row.records;
             parked += row.parked;
         }
-        return "\"pending\":" + std::to_string(log_store_->end() - log_store_->delivered()) +
-               ",\"spooled\":" + std::to_string(spooled) + ",\"parked\":" + std::to_string(parked);
+        co_return "\"pending\":" + std::to_string(log_store_->end() - log_store_->delivered()) +
+            ",\"spooled\":" + std::to_string(spooled) + ",\"parked\":" + std::to_string(parked);
     }
 
-    std::string metrics(context& x) const {
-        const auto counters = x.count.snapshot();
-        metrics_view v{.counters = counters, .requests = api_->requests(), .settled = settled_};
+    shard_numbers numbers_of(unsigned shard) const {
+        const auto& api = *apis_[shard];
+        shard_numbers out;
+        out.counters = contexts_[shard]->count.snapshot();
+        out.requests = api.requests();
+        out.accepted = api.ingest().accepted();
+        out.refused = api.ingest().refused();
+        out.connections = api.server().connections();
+        out.running = api.server().running_requests();
+        return out;
+    }
+
+    task<shard_numbers> tell_numbers(unsigned shard) const { co_return numbers_of(shard); }
+
+    task<std::string> metrics() const {
+        auto sum = numbers_of(0);
+        for (unsigned i = 1; i < shards_; ++i) {
+            std::function<task<shard_numbers>()> ask = [this, i] { return tell_numbers(i); };
+            const auto more = co_await call_on(all_[i], std::move(ask));
+            sum.add(more);
+        }
+        metrics_view v{.shards = sum, .settled = settled_};
         v.services = how_.services;
-        v.now = x.time.wall_now();
-        v.accepted = api_->ingest().accepted();
-        v.refused = api_->ingest().refused();
-        v.connections = api_->server().connections();
-        v.running = api_->server().running_requests();
+        v.now = contexts_.front()->time.wall_now();
         v.ready = ready_;
-        if (ready_) {
+        if (bench_) {
             v.books = bench_->books().get();
             v.spool = bench_->spool().contents();
             for (const auto& [to, lane] : bench_->delivery()->lanes())
@@ -248,14 +364,17 @@ private:
             if (progress_) v.read_again = progress_->losses;
             if (progress_) v.oldest = progress_->oldest;
         }
-        return render_metrics(v);
+        co_return render_metrics(v);
     }
 
     const configuration& how_;
     const storage::registry& stores_;
     service_manager manager_;
     logger log_;
-    std::vector<http::listening_socket> sockets_{};
+    const unsigned shards_;
+    std::vector<executor> all_{};
+    std::vector<context*> contexts_{};
+    std::vector<std::vector<http::listening_socket>> sockets_{};  ///< by shard, until it serves
     std::shared_ptr<boost::asio::ssl::context> tls_{};
     std::string tls_problem_{}, problem_{};
     storage::system_files files_{};
@@ -264,9 +383,11 @@ private:
     std::unique_ptr<stages::workbench> bench_{};
     std::shared_ptr<const stages::ingest_journal::view> progress_{};
     latency_histogram settled_{};
-    std::optional<http_api> api_{};
+    std::vector<std::unique_ptr<http_api>> apis_{};
     time_source::steady begun_{};
-    bool ready_ = false, http_ended_ = false;
+    std::atomic<bool> ready_ = false;
+    unsigned servers_ended_ = 0;
+    std::size_t calls_ = 0;  ///< appends of other shards under way
     closing_account closed_{};
     std::vector<stages::backlog> spool_at_end_{};
     std::uint64_t pending_ = 0;
@@ -295,7 +416,10 @@ int serve_verb(const serve_arguments& args) {
         std::fprintf(stderr, "error: %s\n", problem.c_str());
         return exit_code::usage;
     }
-    const auto report = firehose::run([&server](context& x) { return server.run(x); }, options);
+    const auto root = [&server](unsigned shard, context& x, const std::vector<executor>& all) {
+        return server.run(shard, x, all);
+    };
+    const auto report = firehose::run_sharded(server.shards(), root, options);
     return server.finish(report, args.json);
 }
 

@@ -128,10 +128,11 @@ void read_log(const object_reader& from, stages::event_log_options& out) {
 
 server_settings read_server(const object_reader& from, const std::filesystem::path& base) {
     server_settings out;
-    from.only({"listen", "tls", "tokens", "development", "access_log", "limits", "log"});
+    from.only({"listen", "tls", "tokens", "development", "access_log", "shards", "limits", "log"});
     out.listen = read_listen(from, out.listen);
     read_flag(from, "development", out.development);
     read_flag(from, "access_log", out.access_log);
+    from.read("shards", out.shards, 1, 256);
     if (const auto tls = from.object("tls")) {
         tls->only({"certificate", "key"});
         http::server_tls_files files;

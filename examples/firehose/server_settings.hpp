@@ -33,6 +33,7 @@ struct server_settings {
     std::vector<token_entry> tokens{};
     bool development = false;  ///< without tokens, on loopback only
     bool access_log = true;
+    unsigned shards = 0;  ///< threads that accept; 0: one per core
     http::server_limits limits{};
     http::server_timeouts wait{};
     stages::event_log_options log{};

@@ -21,7 +21,8 @@ s3.server()  # or the file is skipped
 KILLS = int(os.environ.get("FIREHOSE_KILLS", "8"))
 SEED = int(os.environ.get("FIREHOSE_SEED", str(random.SystemRandom().randrange(1 << 32))))
 LEAD = "66f1c0de940df5a34a388800"
-WORKERS = 4
+WORKERS = 3
+REQUESTS = 40  # a worker and life, at most: all of it has to reach both stores
 
 
 class ServeKill(Serving):
@@ -29,7 +30,7 @@ class ServeKill(Serving):
         """Batches of 1 to 20 events; what is not answered with 2xx promises nothing."""
         client = self.client(process)
         draw = random.Random(SEED + life * 100 + worker)
-        for request in range(100_000):
+        for request in range(REQUESTS):
             names = [f"{life}-{worker}-{request}-{n}" for n in range(draw.randint(1, 20))]
             lines = [json.dumps({"id": name, "vars": {"lead": {"id": LEAD}}}).encode() for name in names]
             try:
@@ -63,7 +64,7 @@ class ServeKill(Serving):
             workers = [threading.Thread(target=self.send_until_it_dies, args=(process, life, n)) for n in range(WORKERS)]
             for worker in workers:
                 worker.start()
-            time.sleep(draw.uniform(0.05, 1.0))  # the moment of the kill
+            time.sleep(draw.uniform(0.02, 0.5))  # the moment of the kill
             process.signal(signal.SIGKILL)
             process.wait()
             for worker in workers:

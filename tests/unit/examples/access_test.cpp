@@ -50,7 +50,7 @@ std::vector<fault> faults_of(std::string_view text) {
 
 }  // namespace
 
-BOOST_AUTO_TEST_SUITE(access)
+BOOST_AUTO_TEST_SUITE(access_by_token)
 
 BOOST_AUTO_TEST_CASE(bearer_and_basic_name_the_same_token) {
     door d;

@@ -1,0 +1,75 @@
+#include "pipeline/call_on.hpp"
+
+#include "pipeline/run.hpp"
+
+#include <boost/test/unit_test.hpp>
+
+#include <string>
+#include <thread>
+
+namespace firehose {
+namespace {
+
+using numbers = std::vector<int>;
+
+/// Lives on shard 0, which counts without a lock.
+struct counter {
+    std::thread::id home{};
+    int calls = 0;
+    bool strayed = false;
+
+    task<numbers> next(int by) {
+        strayed = strayed || std::this_thread::get_id() != home;
+        if (by < 0) throw std::runtime_error("negative");
+        co_await asio::post(use_task);
+        calls += by;
+        co_return numbers{calls};
+    }
+};
+
+task<> call_often(counter& what, executor there, std::string& failure, int& answers) {
+    const auto here = std::this_thread::get_id();
+    for (int i = 0; i < 200; ++i) {
+        std::function<task<numbers>()> ask = [&what] { return what.next(1); };
+        const auto got = co_await call_on(there, std::move(ask));
+        answers += got.size() == 1 && std::this_thread::get_id() == here ? 1 : 0;
+    }
+    std::function<task<numbers>()> bad = [&what] { return what.next(-1); };
+    try {
+        co_await call_on(there, std::move(bad));
+    } catch (const std::runtime_error& e) {
+        failure = e.what();
+    }
+}
+
+task<> be_home(counter& what) {
+    what.home = std::this_thread::get_id();
+    co_return;
+}
+
+}  // namespace
+
+BOOST_AUTO_TEST_SUITE(calls_between_shards)
+
+BOOST_AUTO_TEST_CASE(run_over_there_and_come_back_with_results_and_failures) {
+    counter what;
+    std::array<std::string, 3> failures;
+    std::array<int, 3> answers{};
+    run_options options;
+    options.handle_signals = false;
+    const auto root = [&](unsigned shard, context&, const std::vector<executor>& all) {
+        return shard == 0 ? be_home(what) : call_often(what, all[0], failures[shard], answers[shard]);
+    };
+    const auto report = run_sharded(3, root, options);
+    BOOST_TEST((report.how == ending::finished), report.what);
+    BOOST_TEST(what.calls == 400);
+    BOOST_TEST(!what.strayed);
+    for (const unsigned shard : {1U, 2U}) {
+        BOOST_TEST(answers[shard] == 200);
+        BOOST_TEST(failures[shard] == "negative");
+    }
+}
+
+BOOST_AUTO_TEST_SUITE_END()
+
+}  // namespace firehose
