@@ -59,6 +59,8 @@ task<> pump(tcp_socket& from, tcp_socket& to) {
     to.close(ec);
 }
 
+constexpr const char* granted = "HTTP/1.1 200 Connection established\r\n\r\n";
+
 /// A proxy that grants tunnels to one server, or says something else.
 class scripted_proxy {
 public:
@@ -82,7 +84,7 @@ private:
         heads.push_back(std::move(head));
         co_await p.write(says_);
         if (stays) co_await p.wait_for_close();
-        if (!says_.starts_with("HTTP/1.1 200") && !contains(says_, "\r\n\r\nHTTP/1.1 200")) co_return;
+        if (!says_.ends_with(granted)) co_return;
         tcp_socket onward(p.socket.get_executor());
         const asio::ip::tcp::endpoint to(asio::ip::address_v4::loopback(), origin_);
         error_code ec;
@@ -99,8 +101,6 @@ private:
     std::uint16_t origin_;
     std::string says_;
 };
-
-constexpr const char* granted = "HTTP/1.1 200 Connection established\r\n\r\n";
 
 /// A client whose proxy stands before a server that says hello, plain or in TLS.
 struct by_proxy {
