@@ -30,7 +30,7 @@ constexpr std::array line_verbs = {
     line_verb{"connection-string", "Endpoint and account of a connection string, and which secret it holds",
               "Takes lines {\"connection_string\":\"AccountName=…\"}.", debug_connection_string},
     line_verb{"endpoint", "URL and signing scope of a bucket or container",
-              "Takes lines {\"bucket\",\"region\",\"endpoint\",\"key\",\"date\"} or "
+              "Takes lines {\"bucket\",\"region\",\"endpoint\",\"style\",\"key\",\"date\"} or "
               "{\"connection_string\",\"container\",\"key\"}.",
               debug_endpoint},
     line_verb{"checksum", "All checksums of standard input, spelt as the clouds' headers spell them",

@@ -4,6 +4,7 @@
 #include "examples/firehose/exit_codes.hpp"
 #include "http/digest.hpp"
 #include "storage/crc32c.hpp"
+#include "storage/crc64nvme.hpp"
 
 #include <boost/crc.hpp>
 #include <openssl/evp.h>
@@ -55,7 +56,7 @@ public:
         size_ += bytes.size();
         crc32_.process_bytes(bytes.data(), bytes.size());
         crc32c_ = storage::crc32c(bytes, crc32c_);
-        crc64_.process_bytes(bytes.data(), bytes.size());
+        crc64_ = storage::crc64nvme(bytes, crc64_);
         for (auto* one : {&md5_, &sha1_, &sha256_}) one->add(bytes);
     }
 
@@ -63,7 +64,7 @@ public:
         json::object out{{"bytes", size_}};
         add_crc(out, "crc32", big_endian(static_cast<std::uint32_t>(crc32_.checksum())));
         add_crc(out, "crc32c", big_endian(crc32c_));
-        const auto crc64 = big_endian(static_cast<std::uint64_t>(crc64_.checksum()));
+        const auto crc64 = big_endian(crc64_);
         add_crc(out, "crc64nvme", crc64);
         out["x_ms_content_crc64"] = http::to_base64(std::vector(crc64.rbegin(), crc64.rend()));
         const auto md5 = md5_.finish();
@@ -86,8 +87,8 @@ private:
 
     std::uint64_t size_ = 0;
     std::uint32_t crc32c_ = 0;
+    std::uint64_t crc64_ = 0;
     boost::crc_32_type crc32_{};
-    boost::crc_optimal<64, 0xAD93D23594C93659, 0xFFFFFFFFFFFFFFFF, 0xFFFFFFFFFFFFFFFF, true, true> crc64_{};
     digest md5_{EVP_md5()}, sha1_{EVP_sha1()}, sha256_{EVP_sha256()};
 };
 

@@ -48,6 +48,14 @@ result<json::object> azure_endpoint(members& all) {
     return out;
 }
 
+storage::addressing addressing_of(members& all) {
+    const auto style = all.text_or("style", "automatic");
+    if (style == "path") return storage::addressing::path;
+    if (style == "virtual_host") return storage::addressing::virtual_host;
+    if (style != "automatic") all.refuse("style", "must be automatic, path or virtual_host");
+    return storage::addressing::automatic;
+}
+
 result<json::object> s3_endpoint(members& all) {
     storage::credential with;
     with.endpoint = all.text_or("endpoint", {});
@@ -55,10 +63,11 @@ result<json::object> s3_endpoint(members& all) {
     const auto bucket = all.text("bucket");
     const auto key = all.text_or("key", {});
     const auto date = all.text_or("date", {});
+    const auto style = addressing_of(all);
     if (!all.problem().empty()) return bad_line(all.problem());
     const auto problem = storage::s3_bucket_problem(bucket);
     if (!problem.empty()) return bad_line(problem);
-    const auto at = storage::locate_s3(with, bucket, storage::s3_region(with));
+    const auto at = storage::locate_s3(with, bucket, storage::s3_region(with), style);
     if (!at.has_value()) return at.error();
     const storage::sigv4::scope of{date.substr(0, 8), at->region, "s3"};
     const auto scope = of.text();

@@ -6,8 +6,8 @@
 #include "examples/firehose/exit_codes.hpp"
 #include "http/client.hpp"
 #include "pipeline/run.hpp"
-#include "pipeline/scope.hpp"
 #include "storage/azure_store.hpp"
+#include "storage/multipart_upload.hpp"
 #include "storage/s3_store.hpp"
 
 #include <boost/json/array.hpp>
@@ -16,7 +16,6 @@
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
-#include <optional>
 
 namespace firehose::app {
 namespace json = boost::json;
@@ -81,10 +80,7 @@ private:
     task<operation_result> list(storage::store& s);
     task<operation_result> remove(storage::store& s);
     task<operation_result> multipart(storage::store& s, context& x);
-    task<> put_parts(storage::multipart& upload, executor ex);
-    task<> put_some_parts(storage::multipart& upload);
     storage::put_options put_how() const;
-    std::span<const std::byte> part(std::uint64_t index) const;
 
     const debug_store_arguments& args_;
     const configuration& how_;
@@ -95,8 +91,6 @@ private:
     body_sink out_{};
     traffic traffic_{};
     time_source::steady deadline_{};
-    std::uint64_t next_part_ = 0;
-    std::optional<error> part_failure_{};
     std::chrono::steady_clock::duration took_{};
     operation_result answer_ = error(disposition::stop, "interrupted");
 };
@@ -215,44 +209,16 @@ task<operation_result> one_operation::remove(storage::store& s) {
     co_return json::object();
 }
 
-std::span<const std::byte> one_operation::part(std::uint64_t index) const {
-    const auto all = body_.bytes();
-    const auto from = std::min<std::uint64_t>(index * args_.part_size, all.size());
-    return all.subspan(from, std::min<std::uint64_t>(args_.part_size, all.size() - from));
-}
-
-task<> one_operation::put_some_parts(storage::multipart& upload) {
-    while (!part_failure_) {
-        const auto index = next_part_++;
-        const auto bytes = part(index);
-        if (bytes.empty()) co_return;
-        const storage::payload body{bytes};
-        const int number = static_cast<int>(index) + 1;
-        auto stored = co_await upload.put_part(number, body, deadline_);
-        if (!stored.has_value()) part_failure_ = stored.error();
-    }
-}
-
-task<> one_operation::put_parts(storage::multipart& upload, executor ex) {
-    return with_scope(ex, [this, &upload](task_scope& s) {
-        for (unsigned i = 0; i < args_.parallel; ++i) s.spawn(put_some_parts(upload));
-    });
-}
-
 task<operation_result> one_operation::multipart(storage::store& s, context& x) {
+    const storage::payload body{body_.bytes()};
     const auto how = put_how();
-    auto started = co_await s.start_multipart(args_.key, how, deadline_);
-    if (!started.has_value()) co_return started.error();
-    auto& upload = **started;
-    co_await put_parts(upload, x.ex);
-    if (part_failure_) {
-        co_await upload.abort();
-        co_return *part_failure_;
-    }
-    auto completed = co_await upload.complete(deadline_);
-    if (completed.has_value()) co_return to_json(*completed);
-    co_await upload.abort();
-    co_return completed.error();
+    storage::multipart_options parts;
+    parts.parts.size = args_.part_size;
+    parts.parts.in_flight = args_.parallel;
+    parts.retries.attempts = 1;  // the store tries again by itself
+    auto stored = co_await storage::upload_in_parts(s, x, args_.key, body, how, deadline_, parts);
+    if (!stored.has_value()) co_return stored.error();
+    co_return to_json(*stored);
 }
 
 json::object one_operation::verdict() const {

@@ -166,12 +166,13 @@ class Debug(EndToEnd):
             ({"bucket": "b00", "region": "cn-north-1", "key": "a b+ü"}, "https://b00.s3.cn-north-1.amazonaws.com.cn/a%20b%2B%C3%BC", "cn-north-1/s3/aws4_request"),
             ({"bucket": "a.dotted.one", "region": "eu-west-1", "date": "20260101"}, "https://s3.eu-west-1.amazonaws.com/a.dotted.one/", "20260101/eu-west-1/s3/aws4_request"),
             ({"bucket": "b00", "region": "r1", "endpoint": "http://127.0.0.1:9000/base/", "key": "k"}, "http://127.0.0.1:9000/base/b00/k", "r1/s3/aws4_request"),
+            ({"bucket": "b00", "endpoint": "https://s3.example.com", "style": "virtual_host"}, "https://b00.s3.example.com/", "us-east-1/s3/aws4_request"),
             ({"connection_string": "UseDevelopmentStorage=true", "container": "ccc", "key": "k"}, "http://127.0.0.1:10000/devstoreaccount1/ccc/k", None),
         ]
         for (row, url, scope), answer in zip(rows, self.ask("endpoint", [r[0] for r in rows])):
             self.assertEqual(answer["url"], url, row)
             self.assertEqual(answer.get("scope"), scope, row)
-        bad = [{"bucket": "B"}, {"bucket": "b00", "endpoint": "ftp://x"}, {"bucket": "b00", "region": "../evil"}, {}]
+        bad = [{"bucket": "B"}, {"bucket": "b00", "endpoint": "ftp://x"}, {"bucket": "b00", "region": "../evil"}, {"bucket": "b00", "style": "s"}, {}]
         for answer in self.ask("endpoint", bad, REFUSED):
             self.assertIn("error", answer)
 

@@ -47,6 +47,18 @@ http::header_list object_headers(const fake_request& r) {
 
 std::string in_quotes(const std::string& etag) { return "\"" + etag + "\""; }
 
+/// "ChecksumCRC32C" and its like with their values, as lists of parts have them.
+std::string checksum_elements(const http::header_list& headers) {
+    std::string out;
+    for (const auto& [name, value] : headers) {
+        std::string element = "Checksum";
+        for (const char c : std::string_view(name).substr(std::string_view("x-amz-checksum-").size()))
+            element += c >= 'a' && c <= 'z' ? static_cast<char>(c - 'a' + 'A') : c;
+        out += "<" + element + ">" + value + "</" + element + ">";
+    }
+    return out;
+}
+
 std::string operation_of(const fake_request& r) {
     const bool upload = r.parameter("uploadId").has_value();
     if (r.key.empty()) {
@@ -290,7 +302,7 @@ http::response fake_s3::put_part(const fake_request& r, effect how) {
     if (!number || *number < 1 || *number > 10'000)
         return refuse(r, 400, "InvalidArgument",
                       "Part number must be an integer between 1 and 10000, inclusive");
-    s3_object part{r.body, md5_hex(r.body), {}};
+    s3_object part{r.body, md5_hex(r.body), kept_headers(r.headers, "x-amz-checksum-", {})};
     auto reply = success({{"ETag", in_quotes(part.etag)}});
     if (how == effect::carried_out)
         upload->parts.insert_or_assign(static_cast<int>(*number), std::move(part));
@@ -309,7 +321,8 @@ http::response fake_s3::list_parts(const fake_request& r) {
         last = at->first;
         rows += "<Part><PartNumber>" + std::to_string(at->first) + "</PartNumber><ETag>" +
                 xml_text(in_quotes(at->second.etag)) + "</ETag><Size>" +
-                std::to_string(at->second.body.size()) + "</Size></Part>";
+                std::to_string(at->second.body.size()) + "</Size>" + checksum_elements(at->second.headers) +
+                "</Part>";
     }
     const bool more = at != upload->parts.end();
     return success({}, "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<ListPartsResult><Bucket>" +

@@ -156,6 +156,98 @@ template <class Cloud> std::vector<row<Cloud>> rows_of_both() {
     return rows;
 }
 
+/// One fault during an upload in parts. `times`: how often it happens.
+struct upload_row {
+    std::string name;
+    std::string operation;
+    fault_effect what;
+    std::uint64_t times;
+    verdict expected;
+    bool only_if_absent = false;
+    bool object_there = false;
+};
+
+const std::string three_parts = "first part,second part,third part";
+
+task<result<storage::object_info>> upload(storage::store& s, bool only_if_absent,
+                                          time_source::steady deadline) {
+    storage::put_options how;
+    how.only_if_absent = only_if_absent;
+    const std::string key = "k";
+    auto started = co_await s.start_multipart(key, how, deadline);
+    if (!started.has_value()) co_return started.error();
+    auto& parts = **started;
+    for (const int number : {1, 2, 3}) {
+        const storage::payload body{
+            as_bytes(std::string_view(three_parts).substr(static_cast<std::size_t>(11 * (number - 1)), 11))};
+        auto stored = co_await parts.put_part(number, body, deadline);
+        if (stored.has_value()) continue;
+        co_await parts.abort();
+        co_return stored.error();
+    }
+    auto done = co_await parts.complete(deadline);
+    if (!done.has_value()) co_await parts.abort();
+    co_return done;
+}
+
+void allow_small_parts(fake_s3& cloud) { cloud.min_part = 1; }
+void allow_small_parts(fake_azure&) {}
+
+template <class Cloud> std::string try_upload(const upload_row& row) {
+    rig<Cloud> r;
+    allow_small_parts(r.cloud);
+    r.attempts = 3;
+    fault f;
+    f.on.operation = row.operation;
+    f.on.times = row.times;
+    f.what = row.what;
+    r.cloud.faults.add(f);
+    if (row.object_there) r.objects["k"].body = three_parts;
+    const auto store = r.open();
+    const auto got = verdict_of(r.run(upload(*store, row.only_if_absent, r.time.now() + 10min)));
+    if (got != row.expected) return "is " + to_text(got) + " instead of " + to_text(row.expected);
+    const auto there = r.objects.find("k");
+    if (there != r.objects.end() && there->second.body != three_parts) return "other bytes are stored";
+    if (got == verdict::delivered && there == r.objects.end()) return "nothing is stored";
+    if (r.cloud.faults.hits() == 0) return "the fault did not happen";
+    return {};
+}
+
+template <class Cloud> void try_uploads(const std::string& cloud, std::vector<upload_row> rows) {
+    using enum verdict;
+    const auto ever = std::numeric_limits<std::uint64_t>::max();
+    auto lost = cut(0);
+    lost.carried_out = true;
+    const std::vector<upload_row> of_both{
+        {"503 for one part", "put_part", says(503), 1, delivered},
+        {"a part refused by the network", "put_part", refused(), 2, delivered},
+        {"the answer to a part is lost", "put_part", lost, 1, delivered},
+        {"500 for ever for parts", "put_part", says(500), ever, retry},
+        {"403 for a part", "put_part", says(403), 1, stop},
+        {"a web page for the completion", "complete",
+         says_text(200, "<html>", {{"Content-Type", "text/html"}}), 1, delivered},
+        {"500 for the completion", "complete", says(500), 1, delivered},
+        {"500 for ever for the completion", "complete", says(500), ever, retry},
+        {"the answer to the completion is lost", "complete", lost, 1, delivered},
+        {"a part that was never stored", "put_part", {.lie = true}, 1, retry},
+    };
+    rows.insert(rows.end(), of_both.begin(), of_both.end());
+    for (std::size_t at = 1; at < 400; at += 37) {
+        auto later = cut(at);
+        later.carried_out = true;
+        rows.push_back({"the completion's answer ends after byte " + std::to_string(at), "complete", later, 1,
+                        delivered});
+    }
+    std::size_t wrong = 0;
+    for (const auto& row : rows) {
+        const auto problem = try_upload<Cloud>(row);
+        if (problem.empty()) continue;
+        ++wrong;
+        BOOST_ERROR(cloud + " in parts, " + row.name + ": " + problem);
+    }
+    std::cout << cloud << " in parts: " << rows.size() << " rows, " << wrong << " wrong verdicts\n";
+}
+
 }  // namespace
 
 BOOST_AUTO_TEST_SUITE(the_table_of_verdicts)
@@ -240,6 +332,32 @@ BOOST_AUTO_TEST_CASE(azure) {
     };
     rows.insert(rows.end(), own.begin(), own.end());
     try_all("Azure", rows);
+}
+
+BOOST_AUTO_TEST_CASE(s3_in_parts) {
+    using enum verdict;
+    const std::string half = "<?xml version=\"1.0\"?><CompleteMultipartUploadResult><ETag>&quot;x";
+    try_uploads<fake_s3>(
+        "S3", {{"503 SlowDown in the middle", "put_part", says(503, "SlowDown"), 1, delivered},
+               {"503 SlowDown for ever", "put_part", says(503, "SlowDown"), 99, slow_down},
+               {"200 with an error inside, once", "complete", says(200, "InternalError"), 1, delivered},
+               {"200 with an error inside, for ever", "complete", says(200, "InternalError"), 99, retry},
+               {"200 without a body", "complete", says_text(200, ""), 1, delivered},
+               {"200 with half a document", "complete", says_text(200, half), 1, delivered},
+               {"the upload is gone and so is the object", "complete", says(404, "NoSuchUpload"), 99, retry},
+               {"412 where one is there", "complete", nothing(), 1, delivered, true, true},
+               {"a token expires in the middle", "put_part", expired(), 1, stop}});
+}
+
+BOOST_AUTO_TEST_CASE(azure_in_parts) {
+    using enum verdict;
+    try_uploads<fake_azure>(
+        "Azure",
+        {{"503 ServerBusy in the middle", "put_part", says(503, "ServerBusy"), 1, delivered},
+         {"503 ServerBusy for ever", "put_part", says(503, "ServerBusy"), 99, slow_down},
+         {"200 for the list of blocks", "complete", says_text(200, "", {{"ETag", "\"x\""}}), 1, delivered},
+         {"blocks that somebody discarded", "complete", says(400, "InvalidBlockList"), 99, retry},
+         {"409 BlobAlreadyExists where one is there", "complete", nothing(), 1, delivered, true, true}});
 }
 
 BOOST_AUTO_TEST_SUITE_END()
