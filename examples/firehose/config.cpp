@@ -233,9 +233,9 @@ private:
 
     void read_delivery(const object_reader& from) {
         from.only({"layout", "in_flight", "queue_bytes", "attempts", "backoff_ms", "backoff_cap_ms",
-                   "timeout_ms", "connect_timeout_ms", "tls_timeout_ms", "first_byte_timeout_ms",
-                   "progress_timeout_ms", "breaker_failures", "breaker_cap_ms", "retry_backoff_ms",
-                   "retry_backoff_cap_ms", "park_after_attempts"});
+                   "timeout_ms", "stopped_probe_ms", "connect_timeout_ms", "tls_timeout_ms",
+                   "first_byte_timeout_ms", "progress_timeout_ms", "breaker_failures", "breaker_cap_ms",
+                   "retry_backoff_ms", "retry_backoff_cap_ms", "park_after_attempts"});
         auto& how = out_.what.delivery;
         std::string layout = "event";
         from.read("layout", layout);
@@ -249,6 +249,7 @@ private:
         from.read("timeout_ms", how.timeout);
         from.read("breaker_failures", how.gate.failures, 1, 1000);
         from.read("breaker_cap_ms", how.gate.cap);
+        from.read("stopped_probe_ms", how.gate.after_stop);
         from.read("retry_backoff_ms", how.spool_backoff);
         from.read("retry_backoff_cap_ms", how.spool_backoff_cap);
         from.read("park_after_attempts", how.park_after_attempts, 0, 1'000'000);
@@ -261,10 +262,16 @@ private:
     }
 
     void read_spool(const object_reader& from) {
-        from.only({"type"});
+        from.only({"type", "order", "share_percent"});
         std::string type = "directory";
         from.read("type", type);
         if (type != "directory") from.fail("type", "must be \"directory\": the one spool of this version");
+        std::string order = "oldest";
+        from.read("order", order);
+        if (order != "oldest" && order != "newest")
+            from.fail("order", "must be \"oldest\" or \"newest\": which records are sent first");
+        out_.what.unspool.newest_first = order == "newest";
+        from.read("share_percent", out_.what.unspool.share_percent, 1, 100);
     }
 
     void read_sources(const json::value& value) {

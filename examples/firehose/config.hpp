@@ -4,6 +4,7 @@
 #include "stages/delivery.hpp"
 #include "stages/event_reader.hpp"
 #include "stages/normalize_config.hpp"
+#include "stages/unspool.hpp"
 #include "storage/credentials.hpp"
 #include "storage/registry.hpp"
 
@@ -24,6 +25,7 @@ struct configuration {
     stages::event_shape shape{};
     std::size_t max_event_bytes = 16 << 20;
     stages::delivery_options delivery{};
+    stages::unspool::options unspool{};
     http::client_options http{};
     std::vector<std::string> inputs{};    ///< of the file sources, in order; "-" is standard input
     std::vector<std::string> services{};  ///< named by flows and default, each once
