@@ -8,4 +8,10 @@ slab copy_to_slab(std::string_view text) {
     return block;
 }
 
+std::size_t whole_characters(std::string_view text, std::size_t limit) noexcept {
+    if (text.size() <= limit) return text.size();
+    while (limit > 0 && (static_cast<unsigned char>(text[limit]) & 0xc0u) == 0x80u) --limit;
+    return limit;
+}
+
 }  // namespace firehose

@@ -26,4 +26,7 @@ inline std::string_view as_text(bytes_view bytes) noexcept {
 /// A slab with a copy of `text`, for sources whose bytes live elsewhere and for tests.
 slab copy_to_slab(std::string_view text);
 
+/// Length of the longest start of `text` that is at most `limit` bytes and ends between two UTF-8 characters.
+std::size_t whole_characters(std::string_view text, std::size_t limit) noexcept;
+
 }  // namespace firehose

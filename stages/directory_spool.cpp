@@ -1,40 +1,21 @@
 #include "stages/directory_spool.hpp"
 
 #include "pipeline/blocking.hpp"
-#include "stages/spool_journal.hpp"
+#include "stages/directory_spool_queue.hpp"
 #include "stages/spool_layout.hpp"
 #include "storage/shield.hpp"
 
 #include <algorithm>
 #include <cerrno>
+#include <limits>
 
 namespace firehose::stages {
 
 namespace {
 
-storage::journal_options journal_options_of(const directory_spool_options& how) {
-    storage::journal_options out;
-    out.segment_bytes = how.segment_bytes;
-    out.max_payload = how.max_record;
-    return out;
-}
-
 bool is_damage(const error& e) { return storage::is_errno(e, EBADMSG); }
 
 }  // namespace
-
-struct directory_spool::queue {
-    queue(context& x, storage::file_system& fs, std::filesystem::path where, const options& how)
-        : directory(where),
-          records(x, fs, where, journal_options_of(how)),
-          dead_letters(x, fs, where / "parked", journal_options_of(how)) {}
-
-    std::filesystem::path directory;
-    storage::destination to{};
-    bool described = false;  ///< destination.json is there
-    spool_journal records;
-    spool_journal dead_letters;
-};
 
 directory_spool::directory_spool(context& x, storage::file_system& fs, std::filesystem::path root,
                                  options how)
@@ -170,7 +151,7 @@ task<result<>> directory_spool::append_to(spool_journal queue::* which,
         }
         placed here;
         here.in = &log;
-        here.records = std::move(*records);
+        here.what = std::make_unique<spool_journal::appended>(std::move(*records));
         done.push_back(std::move(here));
     }
     if (outcome.has_error()) co_await undo(std::move(done));
@@ -178,70 +159,89 @@ task<result<>> directory_spool::append_to(spool_journal queue::* which,
     co_return outcome;
 }
 
-// All or none: what the others took is taken back. If that fails too, a restart delivers it: a repeat,
-// never a loss.
+// All or none: what the others took is taken back.
 task<> directory_spool::undo(std::vector<placed> done) {
-    for (placed& one : done) {
-        auto gone = co_await one.in->settle(std::move(one.records));
-        if (gone.has_error()) ++x_.count["spool_failed_undos"];
-    }
+    for (placed& one : done) co_await one.in->undo(std::move(*one.what));
 }
 
-std::vector<directory_spool::taken> directory_spool::choose(const lease_query& which) {
+std::size_t directory_spool::count_from(const std::vector<taken>& picks, const queue* from) {
+    return static_cast<std::size_t>(std::ranges::count(picks, from, &taken::from));
+}
+
+// Adds to `picks` until they are enough. Says what must be filled in before more can be chosen.
+std::optional<directory_spool::unknown> directory_spool::choose(const lease_query& which,
+                                                                std::vector<taken>& picks) {
     struct turn {
         queue* from;
         storage::sequence cursor;
+        std::size_t taken = 0;
     };
+    const storage::sequence start =
+        which.newest_first ? std::numeric_limits<storage::sequence>::max() : storage::sequence{0};
     std::vector<turn> turns;
     const auto add = [&](auto begin, auto end) {
         for (auto it = begin; it != end; ++it)
             if (it->second->records.index().records() > 0 && (!which.skip || !which.skip(it->first)))
-                turns.push_back({it->second.get(), 0});
+                turns.push_back({it->second.get(), start, count_from(picks, it->second.get())});
     };
     const auto first = queues_.lower_bound(turn_);
     add(first, queues_.end());
     add(queues_.begin(), first);
 
-    std::vector<taken> picks;
+    std::optional<unknown> first_unknown;
     std::size_t bytes = 0;
+    for (const taken& one : picks) bytes += one.body;
     const auto now = x_.time.wall_now();
     while (!turns.empty()) {
         for (std::size_t i = 0; i < turns.size();) {
             spool_index& index = turns[i].from->records.index();
-            const auto record = index.next_due(turns[i].cursor, which);
-            if (!record) {
+            spool_index::due due;
+            if (turns[i].taken < which.max_of_one)
+                due = which.newest_first ? index.last_due(turns[i].cursor, which)
+                                         : index.next_due(turns[i].cursor, which);
+            if (!due.record) {
+                if (due.unfilled && !first_unknown) first_unknown = unknown{turns[i].from, *due.unfilled};
                 turns.erase(turns.begin() + static_cast<std::ptrdiff_t>(i));
                 continue;
             }
-            const auto about = index.at(*record);
+            const storage::sequence record = *due.record;
+            const auto about = index.at(record);
             const bool enough = picks.size() >= which.max_records ||
                                 (!picks.empty() && bytes + about->body > which.max_bytes);
             if (enough) {
                 turn_ = turns[i].from->to;
-                return picks;
+                return std::nullopt;
             }
             bytes += about->body;
             taken one;
             one.from = turns[i].from;
-            one.record = *record;
+            one.record = record;
+            one.body = about->body;
             one.attempts = about->attempts;
-            one.touched_before = index.lease(*record, now);
-            picks.push_back(one);
-            turns[i].cursor = *record + 1;
+            one.touched_before = index.lease(record, now);
+            picks.push_back(std::move(one));
+            turns[i].cursor = which.newest_first ? record : record + 1;
+            ++turns[i].taken;
             ++i;
         }
     }
-    return picks;
+    return first_unknown;
 }
 
 task<result<std::vector<leased_record>>> directory_spool::lease(const lease_query& which) {
-    auto picks = choose(which);
-    if (picks.empty()) co_return std::vector<leased_record>();
     const auto state = co_await asio::this_coro::cancellation_state;
     const bool cancellable = co_await storage::begin_shield();
-    auto out = co_await take(std::move(picks));
+    std::vector<taken> picks;
+    auto more = choose(which, picks);
+    while (more) {
+        co_await more->from->records.fill(more->segment);
+        more = choose(which, picks);
+    }
+    result<std::vector<leased_record>> out = std::vector<leased_record>();
+    if (!picks.empty()) out = co_await take(std::move(picks));
     co_await storage::end_shield(cancellable);
-    if (cancellable && state.cancelled() != asio::cancellation_type::none && out.has_value()) {
+    if (cancellable && state.cancelled() != asio::cancellation_type::none && out.has_value() &&
+        !out->empty()) {
         // Nobody will settle these.
         for (const leased_record& one : *out) {
             const auto held = leases_.extract(one.lease).mapped();
@@ -265,11 +265,12 @@ task<result<std::vector<leased_record>>> directory_spool::take(std::vector<taken
         auto got = co_await log.read(std::move(wanted));
         std::vector<spool_record::attempt> tried;
         for (std::size_t k = 0; k < got.size(); ++k) {
-            const taken& pick = picks[group.second[k]];
+            taken& pick = picks[group.second[k]];
             if (got[k].has_value()) {
                 leased_record& out = in_order[group.second[k]];
                 out = std::move(*got[k]);
                 out.lease = next_lease_++;
+                pick.history = out.header.history;
                 leases_.emplace(out.lease, pick);
                 tried.push_back({pick.record, pick.attempts + 1});
                 continue;
@@ -277,6 +278,7 @@ task<result<std::vector<leased_record>>> directory_spool::take(std::vector<taken
             const error why = got[k].error();
             if (is_damage(why)) {
                 log.index().give_up(pick.record);
+                co_await log.distrust(pick.record);
                 ++x_.count["spool_unreadable_records"];
                 x_.log.error("a spooled record cannot be read any more", {{"error", why.context()}});
             } else {
@@ -313,11 +315,27 @@ task<result<>> directory_spool::settle(lease_id lease, const settlement& what) {
 
 task<result<>> directory_spool::settle_delivered(taken what) {
     std::vector<storage::sequence> one(1, what.record);
-    co_return co_await what.from->records.settle(std::move(one));
+    auto done = co_await what.from->records.settle(std::move(one));
+    if (!what.from->drain.delivered(x_.time.now())) co_return done;
+    // For `spool ls` beside this process.
+    auto tell = [this, where = what.from->directory, text = what.from->drain.to_json(x_.time.wall_now())] {
+        (void)storage::replace_file(fs_, where / drain_meter::file_name, as_bytes(text));
+    };
+    if (what.from->records.index().records() > 0) co_await run_blocking(x_.blocking, std::move(tell));
+    co_return done;
 }
 
 task<result<>> directory_spool::settle_failed(taken what, failed how) {
-    auto done = co_await what.from->records.fail(what.record, std::move(how));
+    std::vector<failed_record> one(1);
+    one.front().record = what.record;
+    one.front().history = std::move(what.history);
+    attempt_note note;
+    note.at = x_.time.wall_now();
+    note.attempt = how.attempts;
+    note.why = how.why;
+    remember(one.front().history, std::move(note));
+    one.front().what = std::move(how);
+    auto done = co_await what.from->records.fail(std::move(one));
     if (done.has_value()) what.from->records.index().unlease(what.record, std::nullopt);
     co_return done;
 }
@@ -332,6 +350,11 @@ task<result<>> directory_spool::settle_parked(taken what, failure why) {
     spool_entry entry;
     entry.header = got.front()->header;
     entry.header.attempts = what.attempts + 1;
+    attempt_note note;
+    note.at = x_.time.wall_now();
+    note.attempt = entry.header.attempts;
+    note.why = why;
+    remember(entry.header.history, std::move(note));
     entry.header.last_error = std::move(why);
     entry.body = got.front()->body;
     std::vector<const spool_entry*> entries(1, &entry);
@@ -363,6 +386,7 @@ std::vector<backlog> directory_spool::contents() const {
         row.parked = dead;
         row.oldest = index.oldest_failure();
         row.next_at = index.earliest();
+        row.drain_rate = q->drain.rate(x_.time.now());
         row.last_error = index.records() > 0 ? q->records.last_error() : q->dead_letters.last_error();
         out.push_back(std::move(row));
     }

@@ -38,28 +38,32 @@ task<result<>> memory_spool::park(std::span<const spool_entry> entries) {
     co_return result<>();
 }
 
-std::map<std::uint64_t, memory_spool::record>::iterator memory_spool::next_due(queue& q, std::uint64_t from,
-                                                                               const lease_query& which) {
-    auto it = q.records.lower_bound(from);
-    for (; it != q.records.end(); ++it) {
-        const record& r = it->second;
-        const bool untouched =
-            which.untouched_since == time_source::wall::max() || r.touched < which.untouched_since;
-        if (!r.leased && untouched && r.what.header.next_at <= which.due_before) break;
+bool memory_spool::is_due(const record& r, const lease_query& which) {
+    const bool untouched =
+        which.untouched_since == time_source::wall::max() || r.touched < which.untouched_since;
+    return !r.leased && untouched && r.what.header.next_at <= which.due_before;
+}
+
+std::optional<std::uint64_t> memory_spool::next_due(const queue& q, const lease_query& which) {
+    const auto due = [&](const auto& one) { return is_due(one.second, which); };
+    if (which.newest_first) {
+        const auto last = std::find_if(q.records.rbegin(), q.records.rend(), due);
+        return last == q.records.rend() ? std::nullopt : std::optional(last->first);
     }
-    return it;
+    const auto first = std::find_if(q.records.begin(), q.records.end(), due);
+    return first == q.records.end() ? std::nullopt : std::optional(first->first);
 }
 
 task<result<std::vector<leased_record>>> memory_spool::lease(const lease_query& which) {
     struct turn {
         const storage::destination* to;
         queue* from;
-        std::uint64_t cursor;
+        std::size_t taken = 0;
     };
     std::vector<turn> turns;
     const auto add = [&](auto begin, auto end) {
         for (auto it = begin; it != end; ++it)
-            if (!which.skip || !which.skip(it->first)) turns.push_back({&it->first, &it->second, 0});
+            if (!which.skip || !which.skip(it->first)) turns.push_back({&it->first, &it->second});
     };
     const auto first = queues_.lower_bound(turn_);
     add(first, queues_.end());
@@ -70,12 +74,13 @@ task<result<std::vector<leased_record>>> memory_spool::lease(const lease_query& 
     bool full = false;
     while (!turns.empty() && !full) {
         for (std::size_t i = 0; i < turns.size() && !full;) {
-            const auto it = next_due(*turns[i].from, turns[i].cursor, which);
-            if (it == turns[i].from->records.end()) {
+            std::optional<std::uint64_t> number;
+            if (turns[i].taken < which.max_of_one) number = next_due(*turns[i].from, which);
+            if (!number) {
                 turns.erase(turns.begin() + static_cast<std::ptrdiff_t>(i));
                 continue;
             }
-            record& r = it->second;
+            record& r = turns[i].from->records.at(*number);
             const std::size_t size = r.what.body.size();
             if (out.size() >= which.max_records || (!out.empty() && bytes + size > which.max_bytes)) {
                 turn_ = *turns[i].to;
@@ -83,7 +88,7 @@ task<result<std::vector<leased_record>>> memory_spool::lease(const lease_query& 
                 continue;
             }
             bytes += size;
-            leases_[next_lease_] = {*turns[i].to, it->first, r.touched};
+            leases_[next_lease_] = {*turns[i].to, *number, r.touched};
             r.leased = true;
             r.touched = time_.wall_now();
             leased_record taken;
@@ -92,11 +97,19 @@ task<result<std::vector<leased_record>>> memory_spool::lease(const lease_query& 
             taken.backing = r.body;
             taken.body = bytes_view(r.body.get(), size);
             out.push_back(std::move(taken));
-            turns[i].cursor = it->first + 1;
+            ++turns[i].taken;
             ++i;
         }
     }
     co_return std::move(out);
+}
+
+void memory_spool::note(spool_header& header, unsigned attempt, const failure& why) const {
+    attempt_note one;
+    one.at = time_.wall_now();
+    one.attempt = attempt;
+    one.why = why;
+    remember(header.history, std::move(one));
 }
 
 task<result<>> memory_spool::settle(lease_id lease, const settlement& what) {
@@ -113,11 +126,13 @@ task<result<>> memory_spool::settle(lease_id lease, const settlement& what) {
         q.records.erase(it);
     } else if (const auto* const how = std::get_if<failed>(&what)) {
         r.leased = false;
+        note(r.what.header, how->attempts, how->why);
         r.what.header.attempts = how->attempts;
         r.what.header.next_at = how->next_at;
         r.what.header.last_error = q.last_error = how->why;
     } else if (const auto* const why = std::get_if<parked>(&what)) {
         ++r.what.header.attempts;
+        note(r.what.header, r.what.header.attempts, why->why);
         r.what.header.last_error = why->why;
         if (q.records.size() == 1) q.last_error = why->why;
         q.parked.push_back(std::move(r.what));

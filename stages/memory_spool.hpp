@@ -57,8 +57,9 @@ private:
         std::uint64_t number = 0;
         time_source::wall touched_before{};
     };
-    std::map<std::uint64_t, record>::iterator next_due(queue& q, std::uint64_t from,
-                                                       const lease_query& which);
+    static bool is_due(const record& r, const lease_query& which);
+    static std::optional<std::uint64_t> next_due(const queue& q, const lease_query& which);
+    void note(spool_header& header, unsigned attempt, const failure& why) const;
 
     const time_source& time_;
     std::map<storage::destination, queue> queues_;

@@ -39,10 +39,11 @@ auto batch_pipeline(Source source, normalize_config::options routing, gather::op
                  fan_out(upload_branches(shared, services)));
 }
 
-/// Everything in the spool, tried once: unspool | upload.
-inline auto retry_pass(const std::shared_ptr<delivery>& shared) {
-    unspool::options once;
+/// Everything in the spool, tried once, with all permits: unspool | upload.
+inline auto retry_pass(const std::shared_ptr<delivery>& shared, unspool::options how = {}) {
+    unspool::options once = how;
     once.once = true;
+    once.share_percent = 200;  // nobody else sends; as many again wait for a permit
     return chain(unspool(shared, once), upload(shared, every_service()));
 }
 

@@ -1,5 +1,7 @@
 #include "stages/spool_backend.hpp"
 
+#include <cmath>
+
 namespace firehose::stages {
 
 failure describe_failure(const error& e) {
@@ -13,5 +15,17 @@ failure describe_failure(const error& e) {
 }
 
 task<> spool_backend::hold_leases() { co_return; }
+
+void remember(std::vector<attempt_note>& history, attempt_note note) {
+    note.why.message.resize(whole_characters(note.why.message, history_message));
+    if (history.size() >= history_limit) history.erase(history.begin() + 1);
+    history.push_back(std::move(note));
+}
+
+std::optional<std::chrono::seconds> backlog::eta() const {
+    if (records == 0 || drain_rate <= 0) return std::nullopt;
+    return std::chrono::seconds(
+        static_cast<std::int64_t>(std::ceil(static_cast<double>(records) / drain_rate)));
+}
 
 }  // namespace firehose::stages

@@ -7,8 +7,10 @@
 #include "stages/event.hpp"
 #include "storage/destination.hpp"
 
+#include <chrono>
 #include <cstdint>
 #include <functional>
+#include <limits>
 #include <optional>
 #include <span>
 #include <string>
@@ -27,6 +29,13 @@ struct failure {
 
 failure describe_failure(const error& e);
 
+/// One attempt that failed, as its record remembers it.
+struct attempt_note {
+    time_source::wall at{};
+    unsigned attempt = 0;  ///< of those out of the spool; 0: before it came there
+    failure why{};         ///< the message cut to history_message bytes
+};
+
 /// Everything about one undelivered (event, destination) pair but its body. Unique on (key, to).
 struct spool_header {
     std::string event_id{};
@@ -41,7 +50,14 @@ struct spool_header {
     time_source::wall first_failed_at{};
     time_source::wall next_at{};  ///< not before this instant
     failure last_error{};
+    std::vector<attempt_note> history{};  ///< in order, history_limit at most: see remember()
 };
+
+inline constexpr std::size_t history_limit = 8;
+inline constexpr std::size_t history_message = 200;
+
+/// Adds an attempt to a history; beyond history_limit the first stays and the oldest of the others goes.
+void remember(std::vector<attempt_note>& history, attempt_note note);
 
 /// What append() is given. `body` is only read during the call.
 struct spool_entry {
@@ -81,6 +97,10 @@ struct lease_query {
     /// True for destinations to pass over (breaker open). May be empty. A backend that cannot see
     /// the destination before it takes a record ignores this.
     std::function<bool(const storage::destination&)> skip{};
+    /// Of one destination in this lease. A backend that cannot see the destination ignores this.
+    std::size_t max_of_one = std::numeric_limits<std::size_t>::max();
+    /// The newest records of a destination first. A backend without an order ignores this.
+    bool newest_first = false;
 };
 
 /// What became of a leased record.
@@ -108,6 +128,11 @@ struct backlog {
     /// Not one destination's share: everything in a queue that several processes may use, which tells
     /// how many records it has and no more. `to` then names the queue.
     bool whole_queue = false;
+    /// Records a second that leave this destination's spool at the moment; 0: none, or nobody knows.
+    double drain_rate = 0;
+
+    /// How long the records will take at that rate, to the second.
+    std::optional<std::chrono::seconds> eta() const;
 };
 
 /// Single shard; outlives its running calls. Appending and settling may run concurrently.

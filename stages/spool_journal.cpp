@@ -1,5 +1,9 @@
 #include "stages/spool_journal.hpp"
 
+#include "pipeline/blocking.hpp"
+#include "stages/spool_replay.hpp"
+#include "storage/shield.hpp"
+
 #include <algorithm>
 #include <cerrno>
 
@@ -7,75 +11,19 @@ namespace firehose::stages {
 
 namespace kind = spool_record::kind;
 
-void spool_replay::visit(const storage::recovered_record& record) {
-    switch (record.type) {
-        case kind::put: {
-            const auto put = spool_record::parse_put(record.payload);
-            if (!put) break;
-            if (settled_early_.contains(record.where.first)) return;
-            index.put(record.where, put->when, put->body.size(), time_source::wall::min());
-            if (!to) {
-                if (const auto header = spool_record::parse_header(*put)) to = header->to;
-            }
-            last_header_.assign(as_text(put->header));
-            last_why_.clear();
-            return;
-        }
-        case kind::settled:
-            for (const storage::sequence one : spool_record::parse_sequences(record.payload)) {
-                if (index.contains(one))
-                    index.erase(one);
-                else if (one > record.where.first)  // a copy of later bytes in an earlier place
-                    settled_early_.insert(one);
-                open_leases_.erase(one);
-            }
-            return;
-        case kind::failed: {
-            const auto what = spool_record::parse_failed(record.payload);
-            if (!what) break;
-            index.fail(what->record, what->attempts, what->next_at, record.where);
-            open_leases_.erase(what->record);
-            last_why_.assign(as_text(what->why));
-            return;
-        }
-        case kind::leased:
-            for (const auto& one : spool_record::parse_attempts(record.payload))
-                if (index.contains(one.record)) open_leases_[one.record] = one.attempts;
-            return;
-        case kind::returned:
-            for (const auto& one : spool_record::parse_attempts(record.payload)) {
-                index.set_attempts(one.record, one.attempts);
-                open_leases_.erase(one.record);
-            }
-            return;
-        default: break;
-    }
-    ++foreign;
-}
-
-void spool_replay::finish() {
-    for (const auto& [record, attempts] : open_leases_) index.set_attempts(record, attempts);
-    if (!last_why_.empty()) {
-        last_error = spool_record::parse_failure(as_bytes(last_why_));
-    } else if (!last_header_.empty()) {
-        spool_record::put_view put;
-        put.header = as_bytes(last_header_);
-        if (const auto header = spool_record::parse_header(put)) last_error = header->last_error;
-    }
-    open_leases_.clear();
-    settled_early_.clear();
-}
-
 task<result<>> spool_journal::open() {
     if (log_) co_return result<>();
-    spool_replay replay;
-    storage::record_visitor visit = [&replay](const storage::recovered_record& record) {
-        replay.visit(record);
-    };
-    auto opened = co_await storage::journal::open(x_, fs_, directory_, options_, std::move(visit));
+    spool_replay replay(digests_);
+    auto opening = storage::journal::open(x_, fs_, directory_, options_, replay.visitor(), replay.hooks());
+    auto opened = co_await std::move(opening);
     if (opened.has_error()) co_return opened.error();
     log_ = std::move(*opened);
-    replay.finish();
+    auto finish = [this, &replay] {
+        replay.finish();
+        digests_.keep_only(log_->segments());
+        repeats_.learn(replay.index, digests_);
+    };
+    co_await run_blocking(x_.blocking, std::move(finish));
     if (replay.foreign > 0) {
         x_.log.warning("spool records of an unknown kind are passed over",
                        {{"directory", directory_.native()}, {"records", replay.foreign}});
@@ -84,22 +32,57 @@ task<result<>> spool_journal::open() {
     index_ = std::move(replay.index);
     last_error_ = std::move(replay.last_error);
     to_ = std::move(replay.to);
-    first_of_this_run_ = log_->next_sequence();
+    sealed_ = log_->segments().size();
     co_return result<>();
 }
 
-task<result<std::vector<storage::sequence>>> spool_journal::append(std::vector<const spool_entry*> entries) {
+task<> spool_journal::fill(storage::journal_format::segment_name segment) {
+    auto work = [this, &segment] { return digests_.puts(segment); };
+    const auto records = co_await run_blocking(x_.blocking, std::move(work));
+    index_.fill(segment, records);
+}
+
+task<> spool_journal::distrust(storage::sequence record) {
+    const auto about = index_.at(record);
+    if (!about) co_return;
+    auto work = [this, segment = about->where.segment] { digests_.remove(segment); };
+    co_await run_blocking(x_.blocking, std::move(work));
+}
+
+task<result<spool_journal::appended>> spool_journal::append(std::vector<const spool_entry*> entries) {
+    appended out;
+    if (repeats_.any()) out.adopted = co_await find_repeats(entries);
     std::vector<std::string> heads;
-    std::vector<storage::journal_input> inputs;
     heads.reserve(entries.size());
-    for (const spool_entry* const one : entries) {
-        heads.push_back(spool_record::encode_put(one->header));
-        storage::journal_input input;
-        input.type = kind::put;
-        input.head = as_bytes(heads.back());
-        input.body = one->body;
-        inputs.push_back(input);
+    for (const spool_entry* const one : entries) heads.push_back(spool_record::encode_put(one->header));
+    std::vector<new_record> records(entries.size());
+    for (std::size_t i = 0; i < entries.size(); ++i) {
+        records[i].input.type = kind::put;
+        records[i].input.head = as_bytes(heads[i]);
+        records[i].input.body = entries[i]->body;
+        records[i].header = &entries[i]->header;
+        records[i].touched = x_.time.wall_now();
     }
+    auto written = co_await write(std::move(records));
+    if (written.has_error()) co_return written.error();
+    out.written = std::move(*written);
+    if (!entries.empty()) last_error_ = entries.back()->header.last_error;
+    for (const storage::sequence one : out.adopted) index_.set_origin(one, spool_index::origin::this_run);
+    x_.count["spool_repeats"] += out.adopted.size();
+    co_return std::move(out);
+}
+
+task<> spool_journal::undo(appended what) {
+    for (const storage::sequence one : what.adopted) index_.set_origin(one, spool_index::origin::earlier_run);
+    if (what.written.empty()) co_return;
+    auto gone = co_await settle(std::move(what.written));
+    if (gone.has_error()) ++x_.count["spool_failed_undos"];
+}
+
+task<result<std::vector<storage::sequence>>> spool_journal::write(std::vector<new_record> records) {
+    std::vector<storage::journal_input> inputs;
+    inputs.reserve(records.size());
+    for (const new_record& one : records) inputs.push_back(one.input);
     // Erased on every way out, exceptions included.
     struct floor {
         std::multiset<storage::sequence>& in;
@@ -110,18 +93,69 @@ task<result<std::vector<storage::sequence>>> spool_journal::append(std::vector<c
     auto where = co_await log_->append(inputs);
     if (where.has_error()) co_return where.error();
     std::vector<storage::sequence> out;
-    const auto now = x_.time.wall_now();
-    for (std::size_t i = 0; i < entries.size(); ++i) {
-        const spool_header& header = entries[i]->header;
+    for (std::size_t i = 0; i < records.size(); ++i) {
+        const spool_header& header = *records[i].header;
         spool_record::schedule when;
         when.attempts = header.attempts;
         when.next_at = header.next_at;
         when.first_failed_at = header.first_failed_at;
-        index_.put((*where)[i], when, entries[i]->body.size(), now);
+        index_.put((*where)[i], when, records[i].input.body.size(), records[i].touched, records[i].since);
         out.push_back((*where)[i].first);
-        last_error_ = header.last_error;
     }
-    co_return std::move(out);
+    co_await finish_segments();
+    co_return out;
+}
+
+// A segment that nobody appends to any more gets its digest, and the index forgets what that says.
+task<> spool_journal::finish_segments() {
+    if (finishing_ || log_->segments().size() <= sealed_ + 1) {
+        sealed_ = std::min(sealed_, log_->segments().size());
+        co_return;
+    }
+    finishing_ = true;
+    const bool cancellable = co_await storage::begin_shield();
+    auto all = log_->segments();
+    while (sealed_ + 1 < all.size()) {
+        const auto segment = all[sealed_++];
+        if (segment.size < limits_.digest_from_bytes) continue;
+        auto work = [this, &segment] { return digests_.make(segment.name); };
+        const auto digest = co_await run_blocking(x_.blocking, std::move(work));
+        if (digest) index_.shrink(*digest);
+        all = log_->segments();
+    }
+    finishing_ = false;
+    co_await storage::end_shield(cancellable);
+}
+
+// What an earlier run has kept already need not be kept twice. Leaves the others in `entries`.
+task<std::vector<storage::sequence>> spool_journal::find_repeats(std::vector<const spool_entry*>& entries) {
+    std::vector<const spool_entry*> fresh;
+    std::vector<storage::sequence> repeats;
+    for (const spool_entry* const one : entries) {
+        const auto known = repeats_.find(one->body);
+        bool same = false;
+        if (known) same = co_await holds(*known, *one);
+        if (!same) {
+            fresh.push_back(one);
+            continue;
+        }
+        repeats.push_back(*known);
+        repeats_.forget(one->body);
+    }
+    entries = std::move(fresh);
+    co_return repeats;
+}
+
+task<bool> spool_journal::holds(storage::sequence record, const spool_entry& entry) {
+    if (const auto segment = index_.unfilled(record)) co_await fill(*segment);
+    const auto about = index_.at(record);
+    if (!about || about->held) co_return false;
+    std::vector<storage::sequence> one(1, record);
+    auto got = co_await read(std::move(one));
+    const auto still = index_.at(record);
+    if (got.front().has_error() || !still || still->held) co_return false;
+    const leased_record& kept = *got.front();
+    co_return kept.header.key == entry.header.key&& std::ranges::equal(kept.body, entry.body);
 }
 
 task<result<>> spool_journal::settle(std::vector<storage::sequence> records) {
@@ -136,19 +170,27 @@ task<result<>> spool_journal::settle(std::vector<storage::sequence> records) {
     for (const storage::sequence one : records) index_.erase(one);
     co_await trim();
     if (done.has_error()) co_return done.error();
+    co_await compact();
     co_return result<>();
 }
 
-task<result<>> spool_journal::fail(storage::sequence record, failed what) {
-    const std::string payload = spool_record::encode_failed(record, what);
-    storage::journal_input input;
-    input.type = kind::failed;
-    input.head = as_bytes(payload);
-    auto inputs = std::span<const storage::journal_input>(&input, 1);
+task<result<>> spool_journal::fail(std::vector<failed_record> all) {
+    std::vector<std::string> payloads;
+    payloads.reserve(all.size());
+    std::vector<storage::journal_input> inputs;
+    for (const failed_record& one : all) {
+        payloads.push_back(spool_record::encode_failed(one.record, one.what, one.history));
+        storage::journal_input input;
+        input.type = kind::failed;
+        input.head = as_bytes(payloads.back());
+        inputs.push_back(input);
+    }
     auto done = co_await log_->append(inputs);
     if (done.has_error()) co_return done.error();
-    index_.fail(record, what.attempts, what.next_at, done->front());
-    last_error_ = std::move(what.why);
+    for (std::size_t i = 0; i < all.size(); ++i) {
+        index_.fail(all[i].record, all[i].what.attempts, all[i].what.next_at, (*done)[i]);
+        last_error_ = std::move(all[i].what.why);
+    }
     co_return result<>();
 }
 
@@ -186,26 +228,21 @@ result<leased_record> spool_journal::to_leased(storage::sequence record, const s
                                                result<storage::journal_record>& body,
                                                const result<storage::journal_record>* mark) const {
     if (body.has_error()) return body.error();
-    const auto put = spool_record::parse_put(body->payload);
-    auto header = put ? spool_record::parse_header(*put) : std::nullopt;
-    if (!header) {
+    auto kept = spool_record::read_kept(*body);
+    if (!kept) {
         error_details d;
         d.code = error_code(EBADMSG, boost::system::system_category());
         d.context = "a record in " + directory_.native() + " has a header this program cannot read";
         return error(disposition::park, std::move(d));
     }
     leased_record out;
-    out.header = std::move(*header);
+    out.header = std::move(kept->header);
     out.header.attempts = about.attempts;
     out.header.next_at = about.next_at;
-    if (mark != nullptr && mark->has_value()) {
-        // The location of a mark has no sequence to compare with; its content has.
-        const auto why = spool_record::parse_failed((**mark).payload);
-        if (why && why->record == record) out.header.last_error = spool_record::parse_failure(why->why);
-    }
-    out.body = put->body;
+    if (mark != nullptr && mark->has_value()) spool_record::apply_mark((**mark).payload, record, out.header);
+    out.body = kept->body;
     out.backing = body->backing;
-    out.from_earlier_run = record < first_of_this_run_;
+    out.from_earlier_run = about.since == spool_index::origin::earlier_run;
     return out;
 }
 
@@ -218,11 +255,83 @@ storage::sequence spool_journal::keep_from() const {
 task<> spool_journal::trim() {
     const storage::sequence from = keep_from();
     if (!log_->removable(from)) co_return;
+    const auto before = log_->segments();
     auto done = co_await log_->remove_before(from);
+    const auto left = log_->segments();
+    sealed_ -= std::min(sealed_, before.size() - std::min(before.size(), left.size()));
+    auto work = [this, &before, &left] {
+        for (const storage::segment_info& one : before)
+            if (std::ranges::find(left, one.name, &storage::segment_info::name) == left.end())
+                digests_.remove(one.name);
+    };
+    if (limits_.digest_from_bytes <= before.front().size) co_await run_blocking(x_.blocking, std::move(work));
     if (done.has_value()) co_return;
     ++x_.count["spool_failed_removals"];
     x_.log.warning("spool files that are done with could not be removed",
                    {{"error", done.error().context()}});
+}
+
+// The oldest segment, when most of what it and all later ones hold is finished and only a few records keep
+// it. Those are written anew at the end, each in a record that says which one it stands for, so that after a
+// crash there is exactly one of the two.
+std::vector<storage::sequence> spool_journal::worth_moving() const {
+    const auto all = log_->segments();
+    if (all.size() < 3) return {};
+    std::uint64_t on_disk = 0;
+    for (const storage::segment_info& one : all) on_disk += one.size;
+    if (on_disk < limits_.compact_from_bytes || index_.bytes() * 2 > on_disk) return {};
+    const auto oldest = index_.share_of(all.front().name);
+    const bool few =
+        oldest.journal_bytes * 4 <= all.front().size && oldest.journal_bytes <= limits_.compact_step_bytes;
+    if (!oldest.movable || !few) return {};
+    return index_.records_of(all.front().name);
+}
+
+task<> spool_journal::compact() {
+    // Looked at now and then only: it takes a walk over all segments.
+    if (compacting_ || ++settles_ % 32 != 0) co_return;
+    const auto old = worth_moving();
+    if (old.empty()) co_return;
+    compacting_ = true;
+    const bool cancellable = co_await storage::begin_shield();
+    co_await move(old);
+    compacting_ = false;
+    co_await storage::end_shield(cancellable);
+    co_await trim();
+}
+
+task<> spool_journal::move(std::vector<storage::sequence> old) {
+    // Nobody may take them meanwhile.
+    std::vector<time_source::wall> touched;
+    for (const storage::sequence one : old) touched.push_back(index_.lease(one, x_.time.wall_now()));
+    auto wanted = old;
+    auto got = co_await read(std::move(wanted));
+    std::vector<std::string> heads;
+    std::vector<new_record> records;
+    std::vector<storage::sequence> moving;
+    heads.reserve(got.size());
+    for (std::size_t i = 0; i < got.size(); ++i) {
+        if (got[i].has_error()) continue;  // stays, and holds its segment
+        heads.push_back(spool_record::encode_moved(old[i], got[i]->header));
+        new_record one;
+        one.input.type = kind::moved;
+        one.input.head = as_bytes(heads.back());
+        one.input.body = got[i]->body;
+        one.header = &got[i]->header;
+        one.since =
+            got[i]->from_earlier_run ? spool_index::origin::earlier_run : spool_index::origin::this_run;
+        one.touched = touched[i];
+        records.push_back(one);
+        moving.push_back(old[i]);
+    }
+    auto done = co_await write(std::move(records));
+    for (std::size_t i = 0; i < old.size(); ++i) index_.unlease(old[i], touched[i]);
+    if (done.has_error()) {
+        ++x_.count["spool_failed_moves"];
+        co_return;
+    }
+    for (const storage::sequence one : moving) index_.erase(one);
+    x_.count["spool_moved_records"] += moving.size();
 }
 
 }  // namespace firehose::stages

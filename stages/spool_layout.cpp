@@ -1,5 +1,7 @@
 #include "stages/spool_layout.hpp"
 
+#include "stages/drain_meter.hpp"
+
 #include <cerrno>
 
 namespace firehose::stages {
@@ -29,6 +31,11 @@ result<> collect(storage::file_system& fs, const std::filesystem::path& director
     return {};
 }
 
+bool is_for_people(std::string_view name) {
+    if (name.ends_with(".tmp")) name.remove_suffix(4);
+    return name == "destination.json" || name == drain_meter::file_name;
+}
+
 }  // namespace
 
 result<std::vector<std::filesystem::path>> destination_directories(storage::file_system& fs,
@@ -41,13 +48,13 @@ result<std::vector<std::filesystem::path>> destination_directories(storage::file
 
 void remove_if_empty(storage::file_system& fs, const std::filesystem::path& root,
                      const std::filesystem::path& directory) {
-    (void)fs.remove_directory(directory / "parked" / "quarantine");
-    (void)fs.remove_directory(directory / "parked");
-    (void)fs.remove_directory(directory / "quarantine");
+    for (const auto& one : {directory / "parked" / "quarantine", directory / "parked" / "index",
+                            directory / "parked", directory / "quarantine", directory / "index"})
+        (void)fs.remove_directory(one);
     auto names = fs.list(directory);
     if (names.has_error()) return;
     for (const std::string& name : *names)
-        if (name != "destination.json" && name != "destination.json.tmp") return;
+        if (!is_for_people(name)) return;
     for (const std::string& name : *names) (void)fs.remove(directory / name);
     for (auto path = directory; path != root && path.has_relative_path(); path = path.parent_path())
         if (fs.remove_directory(path).has_error()) return;

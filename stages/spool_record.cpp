@@ -17,6 +17,8 @@ namespace json = boost::json;
 constexpr std::size_t put_fixed = 24;
 // failed: u64 sequence, u32 attempts, u32 reserved, i64 next_at, JSON
 constexpr std::size_t failed_fixed = 24;
+// moved: u64 sequence it had, then as put
+constexpr std::size_t moved_fixed = 8;
 constexpr std::size_t longest_message = 2048;
 
 std::uint64_t to_nanoseconds(time_source::wall t) {
@@ -31,10 +33,22 @@ time_source::wall from_nanoseconds(std::uint64_t n) {
 std::byte* bytes_of(std::string& text) { return reinterpret_cast<std::byte*>(text.data()); }
 
 json::object to_json(const failure& why) {
-    return {{"class", why.disposition},
-            {"code", why.code},
-            {"status", why.status},
-            {"message", std::string_view(why.message).substr(0, longest_message)}};
+    return {
+        {"class", why.disposition},
+        {"code", why.code},
+        {"status", why.status},
+        {"message", std::string_view(why.message).substr(0, whole_characters(why.message, longest_message))}};
+}
+
+json::array to_json(const std::vector<attempt_note>& history) {
+    json::array out;
+    for (const attempt_note& one : history) {
+        json::object note = to_json(one.why);
+        note["at"] = to_nanoseconds(one.at);
+        note["attempt"] = one.attempt;
+        out.push_back(std::move(note));
+    }
+    return out;
 }
 
 std::string text_at(const json::object& from, std::string_view key) {
@@ -50,6 +64,29 @@ failure to_failure(const json::object& from) {
     const json::value* const status = from.if_contains("status");
     if (status != nullptr && status->is_int64()) why.status = static_cast<int>(status->get_int64());
     return why;
+}
+
+std::uint64_t number_at(const json::object& from, std::string_view key) {
+    const json::value* const v = from.if_contains(key);
+    if (v == nullptr) return 0;
+    error_code ec;
+    const auto n = v->to_number<std::uint64_t>(ec);
+    return ec ? 0 : n;
+}
+
+std::vector<attempt_note> to_history(const json::object& from) {
+    std::vector<attempt_note> out;
+    const json::value* const list = from.if_contains("history");
+    if (list == nullptr || !list->is_array()) return out;
+    for (const json::value& one : list->get_array()) {
+        if (!one.is_object() || out.size() == history_limit) continue;
+        attempt_note note;
+        note.at = from_nanoseconds(number_at(one.get_object(), "at"));
+        note.attempt = static_cast<unsigned>(number_at(one.get_object(), "attempt"));
+        note.why = to_failure(one.get_object());
+        out.push_back(std::move(note));
+    }
+    return out;
 }
 
 json::object to_json(const storage::destination& to) {
@@ -80,6 +117,7 @@ std::string encode_put(const spool_header& header) {
     if (header.events != 1) o["events"] = header.events;
     o["key"] = header.key;
     o["last_error"] = to_json(header.last_error);
+    if (!header.history.empty()) o["history"] = to_json(header.history);
     std::string out(put_fixed, '\0');
     out += json::serialize(o);
     put_number<std::uint32_t>(bytes_of(out), static_cast<std::uint32_t>(out.size() - put_fixed));
@@ -122,6 +160,7 @@ std::optional<spool_header> parse_header(const put_view& put) {
     header.to.credential_id = text_at(*o, "credential_id");
     const json::value* const why = o->if_contains("last_error");
     if (why != nullptr && why->is_object()) header.last_error = to_failure(why->get_object());
+    header.history = to_history(*o);
     header.attempts = put.when.attempts;
     header.next_at = put.when.next_at;
     header.first_failed_at = put.when.first_failed_at;
@@ -158,9 +197,12 @@ std::vector<attempt> parse_attempts(bytes_view payload) {
     return all;
 }
 
-std::string encode_failed(storage::sequence record, const failed& what) {
+std::string encode_failed(storage::sequence record, const failed& what,
+                          const std::vector<attempt_note>& history) {
     std::string out(failed_fixed, '\0');
-    out += json::serialize(to_json(what.why));
+    json::object why = to_json(what.why);
+    if (!history.empty()) why["history"] = to_json(history);
+    out += json::serialize(why);
     put_number<std::uint64_t>(bytes_of(out), record);
     put_number<std::uint32_t>(bytes_of(out) + 8, what.attempts);
     put_number<std::uint64_t>(bytes_of(out) + 16, to_nanoseconds(what.next_at));
@@ -180,6 +222,49 @@ std::optional<failed_view> parse_failed(bytes_view payload) {
 failure parse_failure(bytes_view text) {
     const auto o = parse_object(text);
     return o ? to_failure(*o) : failure();
+}
+
+std::vector<attempt_note> parse_history(bytes_view text) {
+    const auto o = parse_object(text);
+    return o ? to_history(*o) : std::vector<attempt_note>();
+}
+
+std::string encode_moved(storage::sequence from, const spool_header& header) {
+    std::string out(moved_fixed, '\0');
+    put_number<std::uint64_t>(bytes_of(out), from);
+    return out + encode_put(header);
+}
+
+std::optional<moved_view> parse_moved(bytes_view payload) {
+    if (payload.size() < moved_fixed) return std::nullopt;
+    auto put = parse_put(payload.subspan(moved_fixed));
+    if (!put) return std::nullopt;
+    moved_view view;
+    view.from = get_number<std::uint64_t>(payload.data());
+    view.put = *put;
+    return view;
+}
+
+std::optional<kept_view> read_kept(const storage::journal_record& record) {
+    std::optional<put_view> put;
+    if (record.type == kind::put) put = parse_put(record.payload);
+    if (record.type == kind::moved) {
+        if (const auto moved = parse_moved(record.payload)) put = moved->put;
+    }
+    auto header = put ? parse_header(*put) : std::nullopt;
+    if (!header) return std::nullopt;
+    kept_view out;
+    out.header = std::move(*header);
+    out.body = put->body;
+    return out;
+}
+
+void apply_mark(bytes_view payload, storage::sequence record, spool_header& header) {
+    const auto mark = parse_failed(payload);
+    // The location of a mark has no sequence to compare with; its content has.
+    if (!mark || mark->record != record) return;
+    header.last_error = parse_failure(mark->why);
+    header.history = parse_history(mark->why);
 }
 
 std::string describe_json(const storage::destination& to) { return json::serialize(to_json(to)) + "\n"; }

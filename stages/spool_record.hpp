@@ -1,6 +1,7 @@
 /// What the directory spool writes into its journals: records and what became of them. No I/O.
 #pragma once
 #include "stages/spool_backend.hpp"
+#include "storage/journal.hpp"
 #include "storage/journal_format.hpp"
 
 #include <optional>
@@ -18,7 +19,8 @@ inline constexpr std::uint16_t failed = 3;   ///< one sequence with a new schedu
 inline constexpr std::uint16_t leased =
     4;  ///< sequences taken for sending, with the attempt each is about to be
 inline constexpr std::uint16_t returned =
-    5;  ///< sequences given back untried, with the attempts each has had
+    5;                                     ///< sequences given back untried, with the attempts each has had
+inline constexpr std::uint16_t moved = 6;  ///< as put, in place of the record that had another sequence
 }  // namespace kind
 
 /// What is needed to schedule a record without parsing its header.
@@ -56,9 +58,30 @@ struct failed_view {
     time_source::wall next_at{};
     bytes_view why{};  ///< JSON
 };
-std::string encode_failed(storage::sequence record, const failed& what);
+std::string encode_failed(storage::sequence record, const failed& what,
+                          const std::vector<attempt_note>& history);
 std::optional<failed_view> parse_failed(bytes_view payload);
 failure parse_failure(bytes_view json);
+std::vector<attempt_note> parse_history(bytes_view json);
+
+/// A record that was written anew under another sequence.
+struct moved_view {
+    storage::sequence from = 0;
+    put_view put{};
+};
+/// Everything of a `moved` payload before the body.
+std::string encode_moved(storage::sequence from, const spool_header& header);
+std::optional<moved_view> parse_moved(bytes_view payload);
+
+/// Header and body of a journal record that is a put or a moved; both are views into it. Nothing if it is
+/// neither, or its JSON cannot be read.
+struct kept_view {
+    spool_header header{};
+    bytes_view body{};
+};
+std::optional<kept_view> read_kept(const storage::journal_record& record);
+/// What a `failed` record says of `record`, into its header. Anything else changes nothing.
+void apply_mark(bytes_view payload, storage::sequence record, spool_header& header);
 
 /// For the human who looks into the directory.
 std::string describe_json(const storage::destination& to);

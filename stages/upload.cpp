@@ -119,8 +119,10 @@ private:
             co_return;
         }
         auto stop = co_await interrupted();
-        while (!stop && !shared_.has_room(l, job.bytes())) {
-            if (!job.from_spool() && (l.overflowing || shared_.others_run_dry(l))) {
+        // Records of the spool are few, since unspool paces them: they wait in the lane, so that those of
+        // other destinations do not wait behind them.
+        while (!stop && !job.from_spool() && !shared_.has_room(l, job.bytes())) {
+            if (l.overflowing || shared_.others_run_dry(l)) {
                 l.overflowing = true;
                 set_aside(job, error(disposition::slow_down, overflow_text(l.to)));
                 co_return;

@@ -137,6 +137,7 @@ result<entry_status> system_files::status(const std::filesystem::path& path) {
     if (S_ISREG(s.st_mode)) out.kind = entry_kind::file;
     if (S_ISDIR(s.st_mode)) out.kind = entry_kind::directory;
     out.size = static_cast<std::uint64_t>(s.st_size);
+    out.modified = std::int64_t{s.st_mtim.tv_sec} * 1'000'000'000 + s.st_mtim.tv_nsec;
     out.writable_by_others = (s.st_mode & (S_IWGRP | S_IWOTH)) != 0;
     return out;
 }

@@ -43,6 +43,8 @@ enum class entry_kind { file, directory, other };
 struct entry_status {
     entry_kind kind = entry_kind::other;  ///< of the name itself: a symbolic link is `other`
     std::uint64_t size = 0;
+    std::int64_t modified =
+        0;  ///< changes whenever the content is written to; compared, never read as a time
     bool writable_by_others = false;  ///< by the group or by everybody
 };
 

@@ -6,7 +6,10 @@
 
 #include <boost/asio/redirect_error.hpp>
 
+#include <unistd.h>
+
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <utility>
 
@@ -60,10 +63,19 @@ journal::journal(context& x, file_system& fs, std::filesystem::path directory, j
 task<result<std::unique_ptr<journal>>> journal::open(context& x, file_system& fs,
                                                      std::filesystem::path directory, journal_options options,
                                                      record_visitor visit) {
+    recovery_hooks none;
+    auto opening = open(x, fs, std::move(directory), options, std::move(visit), std::move(none));
+    co_return co_await std::move(opening);
+}
+
+task<result<std::unique_ptr<journal>>> journal::open(context& x, file_system& fs,
+                                                     std::filesystem::path directory, journal_options options,
+                                                     record_visitor visit, recovery_hooks hooks) {
     options.segment_bytes = std::min<std::uint64_t>(options.segment_bytes, 2u << 30);
     std::unique_ptr<journal> made(new journal(x, fs, std::move(directory), options));
     recovery_options how;
     how.max_payload = options.max_payload;
+    how.hooks = std::move(hooks);
     auto work = [&]() -> result<recovery> {
         const auto& where = made->directory_;
         auto ready = make_directories(fs, where.parent_path(), where.filename());
@@ -204,7 +216,10 @@ std::vector<segment_info> journal::removable_segments(sequence keep_from) const 
     return out;
 }
 
-bool journal::removable(sequence keep_from) const { return !removable_segments(keep_from).empty(); }
+bool journal::removable(sequence keep_from) const {
+    const segment_info& oldest = sealed_.empty() ? current_info_ : sealed_.front();
+    return oldest.end != 0 && oldest.end <= keep_from;
+}
 
 // False: cancelled. Never called while a commit of this coroutine runs.
 task<bool> journal::wait_until_idle() {
@@ -260,6 +275,28 @@ task<result<>> journal::remove_before(sequence keep_from) {
     co_return result<>();
 }
 
+namespace {
+
+// Who has the lock, for the person who meets it; the lock itself is the kernel's.
+void sign_lock(file& lock) {
+    const std::string text = std::to_string(::getpid()) + "\n";
+    const bytes_view part = as_bytes(text);
+    auto signed_now = lock.truncate(0);
+    if (signed_now.has_value()) (void)write_fully(lock, std::span(&part, 1), 0);
+}
+
+std::string owner_of(file& lock) {
+    std::array<std::byte, 24> text{};
+    const auto got = read_fully(lock, text, 0);
+    if (got.has_error()) return {};
+    const auto digits = as_text(bytes_view(text).first(*got));
+    const auto end = digits.find_first_not_of("0123456789");
+    if (end == 0 || end == std::string_view::npos) return {};
+    return " (process " + std::string(digits.substr(0, end)) + ")";
+}
+
+}  // namespace
+
 result<std::unique_ptr<file>> lock_directory(file_system& fs, const std::filesystem::path& directory) {
     auto status = fs.status(directory);
     if (status.has_error()) return status.error();
@@ -272,11 +309,14 @@ result<std::unique_ptr<file>> lock_directory(file_system& fs, const std::filesys
     auto opened = uninterrupted([&] { return fs.open(directory / "lock", open_how::create); });
     if (opened.has_error()) return opened.error();
     auto locked = uninterrupted([&] { return (*opened)->lock(); });
-    if (locked.has_value()) return opened;
+    if (locked.has_value()) {
+        sign_lock(**opened);
+        return opened;
+    }
     if (!is_errno(locked.error(), EWOULDBLOCK)) return locked.error();
-    return error(disposition::stop, directory.native() +
-                                        " is in use by another process: stop that one, or give this one a "
-                                        "data_dir of its own");
+    return error(disposition::stop, directory.native() + " is in use by another process" +
+                                        owner_of(**opened) +
+                                        ": stop that one, or give this one a data_dir of its own");
 }
 
 }  // namespace firehose::storage

@@ -58,6 +58,11 @@ public:
     static task<result<std::unique_ptr<journal>>> open(context& x, file_system& fs,
                                                        std::filesystem::path directory,
                                                        journal_options options, record_visitor visit);
+    /// The same; segments that `hooks` know are not read.
+    static task<result<std::unique_ptr<journal>>> open(context& x, file_system& fs,
+                                                       std::filesystem::path directory,
+                                                       journal_options options, record_visitor visit,
+                                                       recovery_hooks hooks);
     journal(const journal&) = delete;
     journal& operator=(const journal&) = delete;
 
@@ -122,6 +127,11 @@ private:
     bool busy_ = false;  // a commit or a removal is running
     wait_queue changed_;
 };
+
+/// Reads records of the journal in `directory`, one answer each, as journal::read() does. Blocks.
+std::vector<result<journal_record>> read_records(file_system& fs, const std::filesystem::path& directory,
+                                                 const std::vector<record_location>& where,
+                                                 std::uint32_t max_payload);
 
 /// Takes `directory` for this process until the file is closed; refuses one that others can write to or
 /// that another process has. Blocks.

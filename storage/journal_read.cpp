@@ -61,29 +61,6 @@ result<journal_record> read_one(file& from, const std::filesystem::path& path, r
     return record;
 }
 
-std::vector<result<journal_record>> read_all(file_system& fs, const std::filesystem::path& directory,
-                                             const std::vector<record_location>& where,
-                                             std::uint32_t max_payload) {
-    std::vector<result<journal_record>> out;
-    out.reserve(where.size());
-    segment_file open_one;  // neighbours mostly lie in one segment
-    for (const record_location& one : where) {
-        const auto path = directory / to_file_name(one.segment);
-        if (!open_one.from || open_one.name != one.segment) {
-            auto opened = uninterrupted([&] { return fs.open(path, open_how::read); });
-            if (opened.has_error()) {
-                open_one.from.reset();
-                out.push_back(opened.error());
-                continue;
-            }
-            open_one.name = one.segment;
-            open_one.from = std::move(*opened);
-        }
-        out.push_back(read_one(*open_one.from, path, one, max_payload));
-    }
-    return out;
-}
-
 // Reads on from `offset` of one segment; stops at the byte budget. Damage is passed over.
 class block_reader {
 public:
@@ -162,8 +139,31 @@ private:
 
 }  // namespace
 
+std::vector<result<journal_record>> read_records(file_system& fs, const std::filesystem::path& directory,
+                                                 const std::vector<record_location>& where,
+                                                 std::uint32_t max_payload) {
+    std::vector<result<journal_record>> out;
+    out.reserve(where.size());
+    segment_file open_one;  // neighbours mostly lie in one segment
+    for (const record_location& one : where) {
+        const auto path = directory / to_file_name(one.segment);
+        if (!open_one.from || open_one.name != one.segment) {
+            auto opened = uninterrupted([&] { return fs.open(path, open_how::read); });
+            if (opened.has_error()) {
+                open_one.from.reset();
+                out.push_back(opened.error());
+                continue;
+            }
+            open_one.name = one.segment;
+            open_one.from = std::move(*opened);
+        }
+        out.push_back(read_one(*open_one.from, path, one, max_payload));
+    }
+    return out;
+}
+
 task<std::vector<result<journal_record>>> journal::read(std::vector<record_location> where) {
-    auto work = [this, &where] { return read_all(fs_, directory_, where, options_.max_payload); };
+    auto work = [this, &where] { return read_records(fs_, directory_, where, options_.max_payload); };
     co_return co_await run_blocking(x_.blocking, std::move(work));
 }
 

@@ -29,7 +29,7 @@ public:
         for (const std::string& name : *names)
             if (const auto parsed = parse_file_name(name)) segments.push_back(*parsed);
         std::sort(segments.begin(), segments.end());
-        if (repairing()) clear_leftovers();
+        look_into_quarantine();
         for (std::size_t i = 0; i < segments.size(); ++i) {
             const bool last = i + 1 == segments.size();
             auto done = segment(segments[i], last);
@@ -47,15 +47,19 @@ private:
     result<std::vector<std::string>> list(const std::filesystem::path& path) {
         return uninterrupted([&] { return fs_.list(path); });
     }
-    void clear_leftovers() {
+    void look_into_quarantine() {
         auto kept = list(quarantine_);
         if (kept.has_error()) return;
         for (const std::string& name : *kept) {
-            if (name.ends_with(".tmp"))
-                (void)fs_.remove(quarantine_ / name);
-            else
+            if (!name.ends_with(".tmp"))
                 kept_.insert(name);
+            else if (repairing())
+                (void)fs_.remove(quarantine_ / name);
         }
+    }
+    static std::string kept_name(const segment_name& name, const damaged_range& range) {
+        return to_file_name(name) + "." + std::to_string(range.begin) + "-" + std::to_string(range.end) +
+               ".bytes";
     }
     void seen(sequence end) { out_.next = std::max(out_.next, end); }
 
@@ -77,6 +81,13 @@ private:
             return skip(name, 0, status.error().context());
         }
         if (status->kind != entry_kind::file) return skip(name, 0, "is not a regular file");
+        if (how_.hooks.known) {
+            if (const auto known = how_.hooks.known(name, *status)) {
+                seen(known->end);
+                out_.segments.push_back(*known);
+                return {};
+            }
+        }
         const auto way = repairing() && last ? open_how::update : open_how::read;
         auto opened = uninterrupted([&] { return fs_.open(path, way); });
         if (opened.has_error() && way == open_how::update &&
@@ -117,21 +128,23 @@ private:
         const bool torn = last && !scan.damage.empty() && scan.damage.back().end == scan.size;
         if (!scan.damage.empty()) seen(scan.end + scan.damage.back().size());
         if (!repairing()) {
-            count(scan, torn);
+            count(name, scan, torn);
         } else if (scan.records == 0) {
             return no_records(name, scan, last, info);
         } else {
-            for (const byte_range& range : scan.damage)
+            for (const damaged_range& range : scan.damage)
                 keep(name, from, range, torn && &range == &scan.damage.back(), info);
             if (torn && !info.has_damage) cut(name, from, scan.damage.back().begin, info);
         }
         out_.segments.push_back(info);
+        if (how_.hooks.scanned) how_.hooks.scanned(info, scan.damage.empty());
         return {};
     }
 
-    void count(const segment_scan& scan, bool torn) {
-        for (const byte_range& range : scan.damage) {
-            if (torn && &range == &scan.damage.back()) continue;  // a writer may be at it
+    void count(const segment_name& name, const segment_scan& scan, bool torn) {
+        for (const damaged_range& range : scan.damage) {
+            if (torn && &range == &scan.damage.back()) continue;   // a writer may be at it
+            if (kept_.contains(kept_name(name, range))) continue;  // found before, and kept
             ++out_.counts.damaged_ranges;
             out_.counts.damaged_bytes += range.size();
         }
@@ -181,10 +194,10 @@ private:
         return {};
     }
 
-    void keep(const segment_name& name, file& from, const byte_range& range, bool torn, segment_info& info) {
-        const std::string kept_name = to_file_name(name) + "." + std::to_string(range.begin) + "-" +
-                                      std::to_string(range.end) + ".bytes";
-        if (kept_.contains(kept_name)) return;  // counted and logged when it was found
+    void keep(const segment_name& name, file& from, const damaged_range& range, bool torn,
+              segment_info& info) {
+        const std::string copy = kept_name(name, range);
+        if (kept_.contains(copy)) return;  // counted and logged when it was found
         if (torn) {
             out_.counts.torn_bytes += range.size();
         } else {
@@ -196,10 +209,10 @@ private:
                  : "is damaged in bytes " + std::to_string(range.begin) + " to " + std::to_string(range.end);
         result<> done = prepare_quarantine();
         if (done.has_value() && kept_.size() < quarantine_limit)
-            done = keep_range(fs_, from, range, quarantine_ / kept_name);
+            done = keep_range(fs_, from, range, quarantine_ / copy);
         if (done.has_value() && kept_.size() < quarantine_limit) {
-            kept_.insert(kept_name);
-            what += "; kept in quarantine/" + kept_name;
+            kept_.insert(copy);
+            what += "; kept in quarantine/" + copy;
         } else {
             info.has_damage = true;
             what += "; could not be kept in quarantine/: ";

@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <functional>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -53,8 +54,19 @@ struct recovery {
     std::vector<std::string> notes{};  ///< one sentence per finding that is new, for the log
 };
 
+/// For who remembers what segments hold and need not read them again.
+struct recovery_hooks {
+    /// What is known of a segment that looks like this, without damage; it is not read then, and none of its
+    /// records is visited.
+    std::function<std::optional<segment_info>(const journal_format::segment_name&, const entry_status&)>
+        known{};
+    /// All records of a segment have been visited. `whole`: it has no damage, and no torn end was cut off.
+    std::function<void(const segment_info&, bool whole)> scanned{};
+};
+
 struct recovery_options {
     std::uint32_t max_payload = 64u << 20;
+    recovery_hooks hooks{};
     /// repair: cut torn tails, keep damaged bytes in `quarantine/`, remove empty files. look: change nothing
     /// and tolerate a running writer.
     enum class mode { repair, look } what = mode::repair;

@@ -125,7 +125,8 @@ segment_scan scan_segment(file& from, std::uint64_t size, const segment_name& na
     return found;
 }
 
-result<> keep_range(file_system& fs, file& from, const byte_range& range, const std::filesystem::path& to) {
+result<> keep_range(file_system& fs, file& from, const damaged_range& range,
+                    const std::filesystem::path& to) {
     std::filesystem::path temporary = to;
     temporary += ".tmp";
     (void)fs.remove(temporary);

@@ -7,7 +7,7 @@
 
 namespace firehose::storage {
 
-struct byte_range {
+struct damaged_range {
     std::uint64_t begin = 0, end = 0;
     std::uint64_t size() const noexcept { return end - begin; }
 };
@@ -16,9 +16,9 @@ struct segment_scan {
     journal_format::segment_header header{};
     std::uint64_t size = 0;
     std::uint64_t records = 0;
-    sequence end = 0;                    ///< one past the highest sequence found; the name's first if none
-    std::vector<byte_range> damage{};    ///< in order, not touching each other
-    std::uint64_t unreadable_bytes = 0;  ///< read as zeros, because the disk gave an error
+    sequence end = 0;                     ///< one past the highest sequence found; the name's first if none
+    std::vector<damaged_range> damage{};  ///< in order, not touching each other
+    std::uint64_t unreadable_bytes = 0;   ///< read as zeros, because the disk gave an error
 };
 
 /// Never fails: what cannot be read counts as damage. A file of a newer version is not looked into.
@@ -26,6 +26,6 @@ segment_scan scan_segment(file& from, std::uint64_t size, const journal_format::
                           std::uint32_t max_payload, const record_visitor& visit);
 
 /// Copies a range of a file into a new file, durably: temporary name, sync, rename, sync.
-result<> keep_range(file_system& fs, file& from, const byte_range& range, const std::filesystem::path& to);
+result<> keep_range(file_system& fs, file& from, const damaged_range& range, const std::filesystem::path& to);
 
 }  // namespace firehose::storage

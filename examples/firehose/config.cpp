@@ -214,9 +214,9 @@ private:
 
     void read_delivery(const object_reader& from) {
         from.only({"layout", "batch", "in_flight", "queue_bytes", "attempts", "backoff_ms", "backoff_cap_ms",
-                   "timeout_ms", "connect_timeout_ms", "tls_timeout_ms", "first_byte_timeout_ms",
-                   "progress_timeout_ms", "breaker_failures", "breaker_cap_ms", "retry_backoff_ms",
-                   "retry_backoff_cap_ms", "park_after_attempts", "destinations", "http"});
+                   "timeout_ms", "stopped_probe_ms", "connect_timeout_ms", "tls_timeout_ms",
+                   "first_byte_timeout_ms", "progress_timeout_ms", "breaker_failures", "breaker_cap_ms",
+                   "retry_backoff_ms", "retry_backoff_cap_ms", "park_after_attempts", "destinations", "http"});
         auto& how = out_.what.delivery;
         std::string layout = "event";
         from.read("layout", layout);
@@ -237,6 +237,7 @@ private:
         from.read("timeout_ms", how.timeout);
         from.read("breaker_failures", how.gate.failures, 1, 1000);
         from.read("breaker_cap_ms", how.gate.cap);
+        from.read("stopped_probe_ms", how.gate.after_stop);
         from.read("retry_backoff_ms", how.spool_backoff);
         from.read("retry_backoff_cap_ms", how.spool_backoff_cap);
         from.read("park_after_attempts", how.park_after_attempts, 0, 1'000'000);
@@ -253,11 +254,17 @@ private:
     }
 
     void read_spool(const object_reader& from) {
+        std::string order = "oldest";
+        from.read("order", order);
+        if (order != "oldest" && order != "newest")
+            from.fail("order", "must be \"oldest\" or \"newest\": which records are sent first");
+        out_.what.unspool.newest_first = order == "newest";
+        from.read("share_percent", out_.what.unspool.share_percent, 1, 100);
         std::string type = "directory";
         from.read("type", type);
-        if (type == "directory") return from.only({"type"});
+        if (type == "directory") return from.only({"type", "order", "share_percent"});
         if (type != "sqs") return from.fail("type", "must be \"directory\" or \"sqs\"");
-        from.only({"type", "queue_url", "credential_id", "message_bytes", "dead_letter_queue_url",
+        from.only({"type", "order", "share_percent", "queue_url", "credential_id", "message_bytes", "dead_letter_queue_url",
                    "visibility_seconds", "wait_seconds"});
         stages::sqs_spool_settings queue;
         from.read("queue_url", queue.queue_url);

@@ -7,6 +7,7 @@
 #include "stages/gathering.hpp"
 #include "stages/normalize_config.hpp"
 #include "stages/open_sqs_spool.hpp"
+#include "stages/unspool.hpp"
 #include "storage/credentials.hpp"
 #include "storage/registry.hpp"
 
@@ -30,6 +31,7 @@ struct configuration {
     stages::delivery_options delivery{};
     std::optional<stages::batch_options> batch{};  ///< set: the layout is "batch"
     std::vector<storage::settings_rule> destinations{};
+    stages::unspool::options unspool{};
     http::client_options http{};
     std::optional<stages::sqs_spool_settings> sqs{};  ///< none: the spool is a directory of data_dir
     std::vector<std::string> inputs{};    ///< of the file sources, in order; "-" is standard input

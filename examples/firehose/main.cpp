@@ -1,6 +1,7 @@
 /// The reference binary: the command line, and nothing else.
 #include "examples/firehose/debug.hpp"
 #include "examples/firehose/exit_codes.hpp"
+#include "examples/firehose/spool_verbs.hpp"
 #include "examples/firehose/verbs.hpp"
 #include "pipeline/log.hpp"
 
@@ -86,20 +87,15 @@ int dispatch(int argc, char** argv) {
         ->check(CLI::Range(1, 1'000'000));
     generate_app->footer("Example: firehose generate -n 1000 --seed 7 > events.ndjson");
 
-    spool_ls_arguments list;
-    auto* spool_app = app.add_subcommand("spool", "Looks into what is kept for later");
-    spool_app->require_subcommand(1);
-    auto* ls_app =
-        spool_app->add_subcommand("ls", "Per destination: records, bytes, oldest, next attempt, last error");
-    add_config(*ls_app, list.config, settings, list.json);
-    ls_app->footer("Works beside a running process. Example: firehose spool ls --config firehose.json");
+    spool_commands spool(app);
 
     debug_command debug(app);
 
     try {
         app.parse(argc, argv);
         const auto overrides = parse_overrides(settings);
-        run.overrides = serve.overrides = validate.overrides = list.overrides = overrides;
+        run.overrides = serve.overrides = validate.overrides = overrides;
+        spool.set_overrides(parse_overrides);
     } catch (const CLI::Success& asked) {
         return app.exit(asked);
     } catch (const CLI::ParseError& wrong) {
@@ -116,7 +112,7 @@ int dispatch(int argc, char** argv) {
     if (*validate_app) return validate_verb(validate);
     if (*generate_app) return generate_verb(generate);
     if (debug) return debug.run();
-    return spool_ls_verb(list);
+    return spool.run();
 }
 
 }  // namespace

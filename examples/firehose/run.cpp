@@ -97,7 +97,7 @@ private:
         }
         if (!x.stop.draining() && !failed_) {
             bench.delivery()->probe_all();
-            auto again = stages::retry_pass(bench.delivery());
+            auto again = stages::retry_pass(bench.delivery(), how_.unspool);
             co_await again.run(x);
         }
     }

@@ -1,66 +1,71 @@
 /// firehose spool ls: what is kept for later, read from the files, so that it works beside a running process.
-#include "examples/firehose/console.hpp"
 #include "examples/firehose/exit_codes.hpp"
-#include "examples/firehose/verbs.hpp"
-#include "stages/directory_spool.hpp"
+#include "examples/firehose/spool_text.hpp"
+#include "pipeline/log.hpp"
 #include "storage/file_system.hpp"
 
 #include <boost/json/array.hpp>
-#include <boost/json/object.hpp>
 #include <boost/json/serialize.hpp>
-#include <spdlog/fmt/chrono.h>
 #include <spdlog/fmt/fmt.h>
 
+#include <cmath>
 #include <cstdio>
 
 namespace firehose::app {
 namespace json = boost::json;
 namespace {
 
-std::string instant(const std::optional<time_source::wall>& when) {
-    if (!when) return "-";
-    return fmt::format("{:%Y-%m-%dT%H:%M:%SZ}", fmt::gmtime(std::chrono::system_clock::to_time_t(*when)));
-}
-
 json::value instant_or_null(const std::optional<time_source::wall>& when) {
     return when ? json::value(instant(when)) : json::value(nullptr);
 }
 
-json::object to_json(const stages::backlog& row) {
-    return {{"service", row.to.service},
-            {"type", row.to.type},
-            {"bucket", row.to.bucket},
-            {"prefix", row.to.prefix},
-            {"credential_id", row.to.credential_id},
-            {"records", row.records},
-            {"bytes", row.bytes},
-            {"parked", row.parked},
-            {"oldest", instant_or_null(row.oldest)},
-            {"next_attempt", instant_or_null(row.next_at)},
-            {"last_error", row.last_error.message}};
+json::object row_to_json(const stages::backlog& row) {
+    json::object out = to_json(row.to);
+    out["destination"] = storage::hash(row.to);
+    out["records"] = row.records;
+    out["bytes"] = row.bytes;
+    out["parked"] = row.parked;
+    out["oldest"] = instant_or_null(row.oldest);
+    out["next_attempt"] = instant_or_null(row.next_at);
+    out["per_second"] = std::round(row.drain_rate * 10) / 10;
+    out["eta_seconds"] = row.eta() ? json::value(row.eta()->count()) : json::value(nullptr);
+    out["last_error"] = in_words(row.last_error);
+    out["last_error_code"] = row.last_error.code;
+    out["last_error_status"] = row.last_error.status;
+    out["last_error_class"] = row.last_error.disposition;
+    return out;
+}
+
+std::string duration_text(const std::optional<std::chrono::seconds>& of) {
+    if (!of) return "-";
+    const auto s = of->count();
+    if (s < 120) return fmt::format("{} s", s);
+    if (s < 7200) return fmt::format("{} min", s / 60);
+    return s < 172'800 ? fmt::format("{} h", s / 3600) : fmt::format("{} d", s / 86'400);
 }
 
 void print_table(const std::vector<stages::backlog>& rows) {
     const auto line = [](const auto&... cells) {
-        std::fputs(fmt::format("{:<40} {:>10} {:>12} {:>8} {:<20} {:<20} {}\n", cells...).c_str(), stdout);
+        std::fputs(fmt::format("{:<40} {:>10} {:>12} {:>8} {:<20} {:<20} {:>7} {}\n", cells...).c_str(),
+                   stdout);
     };
-    line("destination", "records", "bytes", "parked", "oldest", "next attempt", "last error");
+    line("destination", "records", "bytes", "parked", "oldest", "next attempt", "eta", "last error");
     for (const auto& row : rows)
         line(escape_for_log(storage::describe(row.to), 200), row.records, row.bytes, row.parked,
-             instant(row.oldest), instant(row.next_at), escape_for_log(row.last_error.message, 200));
+             instant(row.oldest), instant(row.next_at), duration_text(row.eta()),
+             escape_for_log(in_words(row.last_error), 200));
     if (rows.empty()) std::puts("(empty)");
 }
 
 }  // namespace
 
-int spool_ls_verb(const spool_ls_arguments& args) {
-    const auto stores = storage::default_registry();
-    const auto configured = load_configuration(args.config, args.overrides, stores, secrets::not_needed);
-    if (!print_faults(args.config, configured)) return exit_code::usage;
+int spool_ls_verb(const spool_arguments& args) {
+    const auto configured = spool_configuration(args);
+    if (!configured) return exit_code::usage;
     storage::system_files files;
-    const auto rows = stages::inspect(files, configured.what.data_dir);
+    const auto rows = stages::inspect(files, configured->data_dir, real_time().wall_now());
     if (!rows) {
-        std::fprintf(stderr, "error: %s\n", escape_for_log(rows.error().context()).c_str());
+        print_error(rows.error().context());
         return exit_code::internal;
     }
     if (configured.what.sqs)
@@ -72,7 +77,7 @@ int spool_ls_verb(const spool_ls_arguments& args) {
             escape_for_log(configured.what.data_dir.native()).c_str());
     if (args.json) {
         json::array out;
-        for (const auto& row : *rows) out.push_back(to_json(row));
+        for (const auto& row : *rows) out.push_back(row_to_json(row));
         std::printf("%s\n", json::serialize(out).c_str());
     } else {
         print_table(*rows);

@@ -41,11 +41,4 @@ struct generate_arguments {
 };
 int generate_verb(const generate_arguments& args);
 
-struct spool_ls_arguments {
-    std::string config{};
-    override_list overrides{};
-    bool json = false;
-};
-int spool_ls_verb(const spool_ls_arguments& args);
-
 }  // namespace firehose::app

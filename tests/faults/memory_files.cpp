@@ -37,6 +37,7 @@ struct memory_files::node {
     entry_kind kind = entry_kind::file;
     bool writable_by_others = false;
     bool locked = false;
+    std::int64_t modified = 0;
     std::string now{}, durable{};
     std::vector<pending_write> pending{};
 };
@@ -56,6 +57,7 @@ public:
         for (const bytes_view part : parts) w.bytes += as_text(part);
         apply_write(node_->now, w);
         const std::size_t n = w.bytes.size();
+        ++node_->modified;
         node_->pending.push_back(std::move(w));
         return n;
     }
@@ -80,6 +82,7 @@ public:
     result<> truncate(std::uint64_t size) override {
         const std::scoped_lock lock(guard_);
         node_->now.resize(size);
+        ++node_->modified;
         node_->pending.push_back({size, {}, true});
         return {};
     }
@@ -186,6 +189,7 @@ result<storage::entry_status> memory_files::status(const std::filesystem::path& 
     storage::entry_status out;
     out.kind = it->second->kind;
     out.size = it->second->now.size();
+    out.modified = it->second->modified;
     out.writable_by_others = it->second->writable_by_others;
     return out;
 }
@@ -199,6 +203,7 @@ std::unique_ptr<memory_files> memory_files::after_power_cut(unsynced_data data, 
         auto copy = std::make_shared<node>();
         copy->kind = n->kind;
         copy->writable_by_others = n->writable_by_others;
+        copy->modified = n->modified;  // a disk that kept the time and not the bytes
         copy->durable = n->durable;
         for (std::size_t i = 0; i < n->pending.size() && data != unsynced_data::lost; ++i) {
             const pending_write& w = n->pending[i];
@@ -230,8 +235,15 @@ void memory_files::set_content(const std::filesystem::path& path, std::string by
     auto& n = now_[path];
     if (!n) n = std::make_shared<node>();
     n->now = n->durable = std::move(bytes);
+    ++n->modified;
     n->pending.clear();
     durable_[path] = n;
+}
+
+void memory_files::rot_content(const std::filesystem::path& path, std::string bytes) {
+    const std::scoped_lock lock(guard_);
+    auto& n = now_.at(path);
+    n->now = n->durable = std::move(bytes);
 }
 
 void memory_files::set_writable_by_others(const std::filesystem::path& path) {

@@ -41,6 +41,8 @@ public:
     /// For damage by hand. The content counts as durable.
     std::string content(const std::filesystem::path& path) const;
     void set_content(const std::filesystem::path& path, std::string bytes);
+    /// The same behind the file system's back, as a disk does: nothing shows that the file has changed.
+    void rot_content(const std::filesystem::path& path, std::string bytes);
     void set_writable_by_others(const std::filesystem::path& path);
     /// Every path below `under`, files only.
     std::vector<std::filesystem::path> files(const std::filesystem::path& under = "/") const;

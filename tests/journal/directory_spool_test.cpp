@@ -1,3 +1,5 @@
+#include "stages/drain_meter.hpp"
+#include "stages/spool_view.hpp"
 #include "storage/destination.hpp"
 #include "tests/journal/spool_fixture.hpp"
 
@@ -176,7 +178,7 @@ BOOST_AUTO_TEST_CASE(can_be_looked_at_while_it_runs) {
     settlement what = delivered();
     run(spool->settle(got.front().lease, what));
     const auto live = spool->contents();
-    auto seen = inspect(disk, "/data");
+    auto seen = inspect(disk, "/data", time.wall_now());
     BOOST_REQUIRE(seen.has_value());
     BOOST_REQUIRE(seen->size() == live.size());
     for (std::size_t i = 0; i < live.size(); ++i) {
@@ -186,7 +188,7 @@ BOOST_AUTO_TEST_CASE(can_be_looked_at_while_it_runs) {
         BOOST_TEST((*seen)[i].parked == live[i].parked);
         BOOST_TEST(((*seen)[i].next_at == live[i].next_at));
     }
-    BOOST_TEST(inspect(disk, "/nowhere")->empty());
+    BOOST_TEST(inspect(disk, "/nowhere", time.wall_now())->empty());
 }
 
 BOOST_AUTO_TEST_CASE(tries_each_of_many_records_once_in_a_pass) {

@@ -57,6 +57,8 @@ public:
     directory_spool_options small() {
         directory_spool_options how;
         how.segment_bytes = 600;
+        how.digest_from_bytes = 0;
+        how.compact_from_bytes = 0;
         return how;
     }
     // What is there after a restart must agree with what was promised.

@@ -1,6 +1,7 @@
 /// A delivery with stores and a spool in memory, virtual time, scripted failures, and books that are checked.
 #pragma once
 #include "http/client.hpp"
+#include "stages/conservation.hpp"
 #include "stages/delivery.hpp"
 #include "stages/memory_spool.hpp"
 #include "stages/upload.hpp"
@@ -195,6 +196,11 @@ public:
         for (const auto& v : verdicts) BOOST_TEST(v.has_value(), "a batch without a verdict");
         check_balance();
         BOOST_TEST(books->closed());
+        check_conservation();
+    }
+    /// Books and spool tell the same story; nothing else may have changed the spool.
+    void check_conservation() {
+        for (const auto& fault : conservation_faults(*books, {}, spool.contents())) BOOST_ERROR(fault);
     }
     void check_balance() {
         for (const auto& [service, row] : books->targets()) BOOST_TEST(row.balances(), service);

@@ -353,6 +353,63 @@ BOOST_AUTO_TEST_CASE(a_cancellation_leaves_the_records_where_they_are) {
     for (const auto& record : rig.spool.memory.records()) BOOST_TEST(record.header.attempts == 0);
 }
 
+BOOST_AUTO_TEST_CASE(one_that_hangs_holds_up_only_its_own_records) {
+    delivery_options options;
+    options.in_flight = 8;
+    options.queue_bytes = 200;
+    options.timeout = 10min;
+    delivery_rig rig(options);
+    fill(rig, 400, {"aws", "azure"});
+    rig.hang("aws");
+    unspool::options how;
+    how.once = true;
+    resend pass(rig, how);
+    auto running = rig.shard.start(pass.all.run(rig.x));
+    rig.shard.settle();
+    BOOST_TEST(rig.bucket("azure").objects.size() == 400u);
+    BOOST_TEST(rig.elapsed() < 1s);
+    running.cancel();
+    rig.shard.settle();
+    BOOST_TEST(running.done());
+}
+
+BOOST_AUTO_TEST_CASE(live_events_keep_most_of_the_permits) {
+    delivery_options options;
+    options.in_flight = 8;
+    delivery_rig rig(options);
+    fill(rig, 100, {"aws"});
+    rig.slow_down("aws", 1h);
+    unspool::options how;
+    how.once = true;
+    how.share_percent = 25;
+    resend pass(rig, how);
+    auto running = rig.shard.start(pass.all.run(rig.x));
+    rig.shard.settle();
+    BOOST_TEST(puts(rig, "aws") == 2u);
+    BOOST_TEST(rig.shared->lane_of(delivery_rig::to("aws"))->permits.available() == 6u);
+    running.cancel();
+    rig.shard.settle();
+}
+
+BOOST_AUTO_TEST_CASE(newest_first_when_asked_for) {
+    delivery_rig rig(one_at_a_time());
+    fill(rig, 30, {"aws"});
+    std::vector<std::string> order;
+    rig.bucket("aws").fail = [&](storage::operation, const std::string& key) -> std::optional<error> {
+        order.push_back(key);
+        return std::nullopt;
+    };
+    unspool::options how;
+    how.once = true;
+    how.newest_first = true;
+    resend pass(rig, how);
+    rig.shard.run(pass.all.run(rig.x));
+    rig.check_settled();
+    BOOST_REQUIRE(order.size() == 30u);
+    BOOST_TEST(order.front() == delivery_rig::key_of("e29"));
+    BOOST_TEST(order.back() == delivery_rig::key_of("e0"));
+}
+
 BOOST_AUTO_TEST_CASE(after_a_cancelled_probe_the_next_pass_probes_again) {
     delivery_rig rig;
     fill(rig, 10, {"aws"});
@@ -363,7 +420,7 @@ BOOST_AUTO_TEST_CASE(after_a_cancelled_probe_the_next_pass_probes_again) {
     unspool::options how;
     how.once = true;
     how.batch_bytes = 40;  // so that some records are not in hand
-    how.max_in_flight = 1;
+    how.max_bytes = 40;
     resend pass(rig, how);
     auto running = rig.shard.start(pass.all.run(rig.x));
     rig.shard.settle();

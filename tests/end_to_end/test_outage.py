@@ -1,0 +1,126 @@
+"""One target down under a steady load: the other does not notice, nothing is lost, and memory stays flat.
+
+FIREHOSE_OUTAGE_SECONDS: how long the outage lasts, 4 by default. FIREHOSE_OUTAGE_RATE: events a second.
+"""
+import json
+import os
+import threading
+import time
+import unittest
+
+import servers
+from support import ALL_DELIVERED, EndToEnd, say
+
+KEY_ID = "507f1f77bcf86cd799439011"
+SECONDS = float(os.environ.get("FIREHOSE_OUTAGE_SECONDS", "4"))
+RATE = int(os.environ.get("FIREHOSE_OUTAGE_RATE", "200"))
+
+
+class Clocked(servers.Recorder):
+    """Notes when each event arrived."""
+
+    def __init__(self, mode="well"):
+        self.arrived = {}
+        super().__init__(mode)
+
+    def respond(self, method, path, headers, body):
+        answer = super().respond(method, path, headers, body)
+        if method == "PUT" and answer[0] == 200:
+            self.arrived.setdefault(path.rsplit("/", 1)[1], time.monotonic())
+        return answer
+
+
+def percentile(values, share):
+    ordered = sorted(values)
+    return ordered[min(len(ordered) - 1, int(len(ordered) * share))]
+
+
+class Outage(EndToEnd):
+    def configure_targets(self, **endpoints):
+        """Each a service of its own, with a credential of its own."""
+        credentials, services = {}, {}
+        for n, (name, endpoint) in enumerate(endpoints.items()):
+            key = KEY_ID[:-1] + "%x" % n
+            credentials[key] = {"type": "user", "username": "A", "password": {"env": "E2E_SECRET"}, "endpoint": endpoint}
+            services[name] = {"type": "s3", "enabled": True, "credential_id": key, "bucket": name, "prefix": ""}
+        self.configure(services, credentials=credentials, delivery={"backoff_ms": 50, "breaker_cap_ms": 500})
+
+    def line(self, n):
+        event = {"id": "e%d" % n, "vars": {"lead": {"id": "lead"}}, "filling": "x" * 700}
+        return json.dumps(event).encode() + b"\n"
+
+    def feed(self, process, seconds, sent):
+        """Writes at the given rate; notes when."""
+        began, n = time.monotonic(), len(sent)
+        while time.monotonic() - began < seconds:
+            due = began + (len(sent) - n) / RATE
+            pause = due - time.monotonic()
+            if pause > 0:
+                time.sleep(pause)
+            line = self.line(len(sent))
+            sent.append(time.monotonic())
+            process.stdin.write(line)
+            process.stdin.flush()
+
+    def watch_memory(self, process, samples):
+        while process.process.returncode is None:
+            try:
+                with open(f"/proc/{process.pid}/statm") as file:
+                    samples.append(int(file.read().split()[1]) * 4096)
+            except OSError:
+                return
+            time.sleep(0.1)
+
+    def run_load(self, seconds, after=lambda process, sent: None):
+        process = self.start("run", "--config", "firehose.json", "--json", "-", stdin=-1,
+                             environment={"E2E_SECRET": "x"})  # fmt: skip
+        sent, memory = [], []
+        threading.Thread(target=self.watch_memory, args=(process, memory), daemon=True).start()
+        self.feed(process, seconds, sent)
+        after(process, sent)
+        ended = time.monotonic()
+        process.stdin.close()
+        result = process.wait()
+        return result, sent, memory, time.monotonic() - ended
+
+    def latencies(self, server, sent):
+        return [server.arrived["e%d.json" % n] - at for n, at in enumerate(sent)]
+
+    def test_outage(self):
+        well = Clocked()
+        self.addCleanup(well.close)
+        self.configure_targets(well=well.endpoint)
+        result, sent, memory, _ = self.run_load(SECONDS)
+        self.check_code(result, ALL_DELIVERED)
+        alone = self.latencies(well, sent)
+
+        well, down = Clocked(), Clocked("down")
+        self.addCleanup(well.close)
+        self.addCleanup(down.close)
+        self.configure_targets(well=well.endpoint, down=down.endpoint)
+
+        def comes_back(process, sent):
+            down.mode = "well"
+
+        result, sent, memory, drained_in = self.run_load(SECONDS, comes_back)
+        self.check_code(result, ALL_DELIVERED)
+        account = self.check_account(result, accepted=len(sent))
+        self.assertEqual(account["targets"]["down"]["delivered"], len(sent))
+        beside = self.latencies(well, sent)
+        for server in (well, down):
+            self.assertEqual(len(server.objects), len(sent))
+            self.assertEqual(max(server.puts.values()), 1)
+        half = len(memory) // 2
+        growth = max(memory[half:]) - max(memory[:half] or memory)
+        say(f"outage of {SECONDS} s at {RATE} events/s, {len(sent)} events: p50 {1000 * percentile(alone, 0.5):.1f} ms "
+            f"alone, {1000 * percentile(beside, 0.5):.1f} beside a dead target; p99 {1000 * percentile(alone, 0.99):.1f} "
+            f"and {1000 * percentile(beside, 0.99):.1f} ms")
+        say(f"drained {len(sent)} in {drained_in:.2f} s: {len(sent) / drained_in:.0f}/s; memory peak "
+            f"{max(memory) / 1e6:.1f} MB, second half {growth / 1e6:+.1f} MB")
+        # A busy machine makes latencies jump; that nobody waits for the dead target shows all the same.
+        self.assertLess(percentile(beside, 0.5), percentile(alone, 0.5) * 2 + 0.25)
+        self.assertLess(growth, 16e6)
+
+
+if __name__ == "__main__":
+    unittest.main()
