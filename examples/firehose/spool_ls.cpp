@@ -68,13 +68,13 @@ int spool_ls_verb(const spool_arguments& args) {
         print_error(rows.error().context());
         return exit_code::internal;
     }
-    if (configured.what.sqs)
+    if (configured->sqs)
         std::fprintf(
             stderr,
             "note: the spool is the queue %s. What waits there is not listed: a queue tells how many "
             "messages it has and no more, see firehose validate --live. Listed is what lies in %s.\n",
-            escape_for_log(configured.what.sqs->queue_url).c_str(),
-            escape_for_log(configured.what.data_dir.native()).c_str());
+            escape_for_log(configured->sqs->queue_url).c_str(),
+            escape_for_log(configured->data_dir.native()).c_str());
     if (args.json) {
         json::array out;
         for (const auto& row : *rows) out.push_back(row_to_json(row));
