@@ -135,9 +135,9 @@ std::vector<row> table() {
          "65536 bytes of headers, which is the limit"},
         {"a status line without end", "HTTP/1.1 200 " + many(40, big), stays, 0, "limit"},
         {"a body of a terabyte", ok_head + "Content-Length: 1000000000000\r\n\r\n", stays, 0,
-         "more than 16777216 bytes, which is the limit"},
-        {"chunks of a terabyte", chunked + "E8D4A51000\r\n" + many(200, big), stays, 0,
-         "more than 16777216 bytes, which is the limit"},
+         "more than 1000000 bytes, which is the limit"},
+        {"chunks of a terabyte", chunked + "E8D4A51000\r\n" + many(12, big), stays, 0,
+         "more than 1000000 bytes, which is the limit"},
         {"nine interim ones", many(9, "HTTP/1.1 103 Early Hints\r\n\r\n") + ok("hello"), stays, 0,
          "interim answers without end"},
         {"another protocol", "HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\n\r\n", stays, 0, "unasked"},
@@ -193,18 +193,20 @@ struct parrot {
     scenario s;
 };
 
-http::client_options impatient() {
+/// What is decided by what came is decided long before these.
+http::client_options unhurried() {
     http::client_options how;
-    how.wait = {2s, 2s, 2s, 2s, 2s, 1s, 5s};
+    how.wait = {10s, 10s, 10s, 10s, 10s, 1s, 20s};
+    how.accept.body = 1'000'000;
     return how;
 }
 
 void check(const row& r, const authority_of_ours* root) {
     BOOST_TEST_CONTEXT((root == nullptr ? "plain, " : "TLS, ") << r.what) {
-        parrot server(root, r.says, r.then, impatient());
+        parrot server(root, r.says, r.then, unhurried());
         const auto began = std::chrono::steady_clock::now();
         const auto answers = server.s.send_all({scenario::get(), scenario::get()});
-        BOOST_TEST((std::chrono::steady_clock::now() - began < 2s));  // decided, not timed out
+        BOOST_TEST((std::chrono::steady_clock::now() - began < 8s));  // decided, not timed out
         for (const auto& a : answers) {
             if (r.status == 0) {
                 BOOST_TEST(!a.has_value(), "taken for an answer");
@@ -242,7 +244,7 @@ BOOST_AUTO_TEST_CASE(an_answer_cut_in_tls_at_any_byte_is_no_answer) {
     const authority_of_ours root;
     const auto whole = "HTTP/1.1 200 OK\r\nContent-Length: 5\r\nETag: \"abc\"\r\n\r\nhello";
     for (std::size_t n = 0; whole[n] != '\0'; ++n) {
-        parrot server(&root, std::string(whole, n), after::closes, impatient());  // with TLS' farewell
+        parrot server(&root, std::string(whole, n), after::closes, unhurried());  // with TLS' farewell
         const auto answer = server.s.send(scenario::get());
         BOOST_TEST(!answer.has_value(), "cut after byte " << n);
         if (!answer.has_value()) BOOST_TEST((answer.error().what() == disposition::retry));
@@ -285,7 +287,7 @@ BOOST_AUTO_TEST_CASE(a_handshake_cut_anywhere_is_worth_a_retry) {
     std::size_t cuts = 0;
     for (std::size_t n = 0; !whole; n += 41, ++cuts) {
         scenario s([&](peer& p) -> task<> { whole = co_await say_part_of_handshake(p, context, n); },
-                   impatient());
+                   unhurried());
         s.to.tls = true;
         s.to.ca_file = root.file();
         const auto answer = s.send(scenario::get());
@@ -300,7 +302,7 @@ BOOST_AUTO_TEST_CASE(a_handshake_that_stalls_anywhere_ends_in_time) {
     const authority_of_ours root;
     auto context = root.server();
     for (const std::size_t n : {0U, 3U, 5U, 100U, 127U, 500U, 600U}) {
-        auto how = impatient();
+        auto how = unhurried();
         how.wait.tls = 60ms;
         scenario s(
             [&](peer& p) -> task<> {
@@ -323,9 +325,9 @@ BOOST_AUTO_TEST_CASE(a_dribble_is_ended_by_what_is_shortest) {
         std::chrono::milliseconds between, progress, whole;
         const char* words;
     };
-    for (const auto& l : {limit{1ms, 500ms, 100ms, "the time for the request ended while reading the answer"},
-                          limit{300ms, 60ms, 2s, "no progress while reading the answer"}}) {
-        auto how = impatient();
+    for (const auto& l : {limit{1ms, 10s, 100ms, "the time for the request ended while reading the answer"},
+                          limit{300ms, 60ms, 10s, "no progress while reading the answer"}}) {
+        auto how = unhurried();
         how.wait.progress = l.progress;
         how.wait.whole = l.whole;
         scenario s(
@@ -410,7 +412,7 @@ BOOST_AUTO_TEST_CASE(connections_closed_while_idle_are_nobodys_error) {
                 co_return;
             }
         },
-        impatient());
+        unhurried());
     http::endpoint bottom(s.client, s.to, nullptr);
     counting attempts(bottom);
     http::retrying calls(attempts, s.shard.x.time, s.shard.x.random, {1ms, 10ms, 3});
