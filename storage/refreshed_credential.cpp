@@ -36,7 +36,7 @@ refreshed_credential::need refreshed_credential::needs() const {
     if (!current_) return need::now;
     const auto wall = shard_.time.wall_now();
     const auto now = shard_.time.now();
-    if (now < fetched_ + how_.apart) return need::nothing;
+    if (now < not_before_) return need::nothing;
     if (current_->expires && wall >= *current_->expires) return need::now;
     const bool aged = (refresh_at_ && wall >= *refresh_at_) || (reread_at_ && now >= *reread_at_);
     return aged ? need::soon : need::nothing;
@@ -80,7 +80,7 @@ task<bool> refreshed_credential::renew(credential_ptr refused, time_source::stea
             if (fetching_) co_return false;
             continue;
         }
-        const bool too_soon = current_ && shard_.time.now() < fetched_ + how_.apart;
+        const bool too_soon = current_ && shard_.time.now() < not_before_;
         if (too_soon || resting()) co_return false;
         auto led = co_await lead(how_.fetch, deadline);
         co_return led.has_value() && current_ != refused;
@@ -109,7 +109,8 @@ void refreshed_credential::accept(credential_value value) {
     const bool again = current_ && same_keys(*current_, value) && current_->expires == value.expires;
     const auto expires = value.expires;
     if (!again) current_ = std::make_shared<const credential_value>(std::move(value));
-    fetched_ = shard_.time.now();
+    const auto now = shard_.time.now();
+    not_before_ = now + (expires && *expires <= wall ? how_.late : how_.apart);
     failure_.reset();
     failures_ = 0;
     rest_until_ = {};
@@ -123,7 +124,7 @@ void refreshed_credential::accept(credential_value value) {
         refresh_at_ = wall + pause;
     }
     reread_at_.reset();
-    if (from_->believe() > seconds(0)) reread_at_ = fetched_ + from_->believe();
+    if (from_->believe() > seconds(0)) reread_at_ = now + from_->believe();
     if (again) return;
     const auto lasts = expires_in();
     shard_.log.info("a credential was fetched",

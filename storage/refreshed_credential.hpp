@@ -20,7 +20,8 @@ struct refresh_options {
     std::chrono::milliseconds early{3'000};    ///< one fetch while the old value is still good
     std::chrono::milliseconds backoff{1'000};  ///< after a failed fetch: full jitter, doubling
     std::chrono::milliseconds backoff_cap{60'000};
-    std::chrono::seconds apart{5};  ///< between two fetches that succeed, whatever they bring
+    std::chrono::seconds apart{1};  ///< between two fetches that succeed, whatever they bring
+    std::chrono::seconds late{30};  ///< the same, where what they brought was past its end when it came
 };
 
 /// The caller that finds the value due fetches it, so that no coroutine runs in the background and nothing
@@ -63,7 +64,7 @@ private:
     refresh_options how_;
 
     credential_ptr current_{};
-    time_source::steady fetched_{};                  ///< when current_ came, or came again
+    time_source::steady not_before_{};               ///< not asked for again until then
     std::optional<time_source::wall> refresh_at_{};  ///< ahead of the end
     std::optional<time_source::steady> reread_at_{};
 
