@@ -288,8 +288,7 @@ std::vector<storage::sequence> spool_journal::worth_moving() const {
 }
 
 task<> spool_journal::compact() {
-    // Looked at now and then only: it takes a walk over all segments.
-    if (compacting_ || ++settles_ % 32 != 0) co_return;
+    if (compacting_) co_return;
     const auto old = worth_moving();
     if (old.empty()) co_return;
     compacting_ = true;

@@ -108,7 +108,6 @@ private:
     std::optional<storage::destination> to_;
     std::size_t sealed_ = 0;  // of the oldest segments, so many have had their chance of a digest
     bool finishing_ = false, compacting_ = false;
-    std::uint64_t settles_ = 0;
     // What an append() that is not in the index yet may have been given: never removed before it is.
     std::multiset<storage::sequence> appending_from_;
 };

@@ -216,10 +216,7 @@ std::vector<segment_info> journal::removable_segments(sequence keep_from) const 
     return out;
 }
 
-bool journal::removable(sequence keep_from) const {
-    const segment_info& oldest = sealed_.empty() ? current_info_ : sealed_.front();
-    return oldest.end != 0 && oldest.end <= keep_from;
-}
+bool journal::removable(sequence keep_from) const { return !removable_segments(keep_from).empty(); }
 
 // False: cancelled. Never called while a commit of this coroutine runs.
 task<bool> journal::wait_until_idle() {
