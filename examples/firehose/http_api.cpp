@@ -62,7 +62,7 @@ task<http::answer> http_api::healthz(http::request_head&, http::body_reader&) {
 
 task<http::answer> http_api::readyz(http::request_head&, http::body_reader&) {
     auto out = http::json_response(503, R"({"ready":false})");
-    if (!backend_.ready()) {
+    if (!backend_.ready() || x_.stop.draining()) {
         out.headers.emplace_back("Retry-After", "1");
         co_return out;
     }

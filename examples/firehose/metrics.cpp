@@ -177,10 +177,10 @@ void shard_numbers::add(const shard_numbers& other) {
 void request_metrics::count(const http::request_report& r) {
     const std::string route = r.route.empty() ? "none" : std::string(r.route);
     const std::string status = r.status == 0 ? "gone" : std::to_string(r.status / 100) + "xx";
-    auto& row = rows_[{route, status}];
-    ++row.requests;
-    row.received += r.received;
-    row.sent += r.sent;
+    auto& sum = rows_[{route, status}];
+    ++sum.requests;
+    sum.received += r.received;
+    sum.sent += r.sent;
     durations_[route].observe(r.took);
 }
 

@@ -37,14 +37,14 @@ class request_metrics {
 public:
     void count(const http::request_report& r);
     void add(const request_metrics& other);
-    struct row {
+    struct totals {
         std::uint64_t requests = 0, received = 0, sent = 0;
     };
-    const std::map<std::pair<std::string, std::string>, row>& rows() const noexcept { return rows_; }
+    const std::map<std::pair<std::string, std::string>, totals>& rows() const noexcept { return rows_; }
     const std::map<std::string, latency_histogram>& durations() const noexcept { return durations_; }
 
 private:
-    std::map<std::pair<std::string, std::string>, row> rows_;
+    std::map<std::pair<std::string, std::string>, totals> rows_;
     std::map<std::string, latency_histogram> durations_;
 };
 
