@@ -26,7 +26,7 @@ std::vector<std::string> conservation_faults(const account& books, const std::ve
         if (!row.books.balances()) out.push_back(service + ": the books do not balance");
         // What came from before leaves as delivered or parked; the rest of the spool is this run's.
         const std::uint64_t left_behind = row.backlog.delivered + row.backlog.parked;
-        const std::uint64_t expected = row.books.spooled + had[service];
+        const std::uint64_t expected = row.books.spooled_records + had[service];
         const std::uint64_t found = row.in_spool + left_behind;
         if (found > expected)
             out.push_back(service + ": the spool holds " + std::to_string(found - expected) +

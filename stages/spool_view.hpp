@@ -60,9 +60,9 @@ result<std::vector<backlog>> inspect(storage::file_system& fs, const std::filesy
 struct spool_check {
     storage::destination to{};
     bool parked = false;
-    std::uint64_t intact = 0;       ///< journal records, marks included
-    std::uint64_t undelivered = 0;  ///< spool records among them
-    std::uint64_t damaged_ranges = 0;     ///< that no start has found and kept in quarantine/ yet
+    std::uint64_t intact = 0;          ///< journal records, marks included
+    std::uint64_t undelivered = 0;     ///< spool records among them
+    std::uint64_t damaged_ranges = 0;  ///< that no start has found and kept in quarantine/ yet
     std::uint64_t damaged_bytes = 0;
     std::uint64_t quarantined_files = 0;  ///< kept by earlier starts
     std::uint64_t quarantined_bytes = 0;

@@ -213,10 +213,26 @@ private:
     }
 
     void read_delivery(const object_reader& from) {
-        from.only({"layout", "batch", "in_flight", "queue_bytes", "attempts", "backoff_ms", "backoff_cap_ms",
-                   "timeout_ms", "stopped_probe_ms", "connect_timeout_ms", "tls_timeout_ms",
-                   "first_byte_timeout_ms", "progress_timeout_ms", "breaker_failures", "breaker_cap_ms",
-                   "retry_backoff_ms", "retry_backoff_cap_ms", "park_after_attempts", "destinations", "http"});
+        from.only({"layout",
+                   "batch",
+                   "in_flight",
+                   "queue_bytes",
+                   "attempts",
+                   "backoff_ms",
+                   "backoff_cap_ms",
+                   "timeout_ms",
+                   "stopped_probe_ms",
+                   "connect_timeout_ms",
+                   "tls_timeout_ms",
+                   "first_byte_timeout_ms",
+                   "progress_timeout_ms",
+                   "breaker_failures",
+                   "breaker_cap_ms",
+                   "retry_backoff_ms",
+                   "retry_backoff_cap_ms",
+                   "park_after_attempts",
+                   "destinations",
+                   "http"});
         auto& how = out_.what.delivery;
         std::string layout = "event";
         from.read("layout", layout);
@@ -264,8 +280,8 @@ private:
         from.read("type", type);
         if (type == "directory") return from.only({"type", "order", "share_percent"});
         if (type != "sqs") return from.fail("type", "must be \"directory\" or \"sqs\"");
-        from.only({"type", "order", "share_percent", "queue_url", "credential_id", "message_bytes", "dead_letter_queue_url",
-                   "visibility_seconds", "wait_seconds"});
+        from.only({"type", "order", "share_percent", "queue_url", "credential_id", "message_bytes",
+                   "dead_letter_queue_url", "visibility_seconds", "wait_seconds"});
         stages::sqs_spool_settings queue;
         from.read("queue_url", queue.queue_url);
         from.read("credential_id", queue.credential_id);

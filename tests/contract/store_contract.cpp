@@ -627,7 +627,14 @@ task<> checker::sweep() {
     if (!s_.can().list) co_return;
     std::vector<storage::object_info> left;
     co_await list_all(how_.prefix + "/", left);
-    for (const auto& item : left) fail(item.key + " is left, though its key was never put or was removed");
+    for (const auto& item : left) {
+        if (how_.cancelled_put_may_land_late && used_.contains(item.key)) {
+            const auto deadline = until();  // it landed after it was removed
+            co_await s_.remove(item.key, deadline);
+        } else {
+            fail(item.key + " is left, though its key was never put or was removed");
+        }
+    }
 }
 
 }  // namespace

@@ -46,7 +46,7 @@ class Configuration(EndToEnd):
             "flows": {"f": {"firehose": {"enabled": True, "servcies": {}}}, "g": {}, "h": []},
             "event": {"id": "no-pointer", "missing_id": "invent", "max_bytes": 0},
             "delivery": {"in_flight": 0, "attempts": "3", "timeout_ms": 1.5, "layuot": "event"},
-            "spool": {"type": "sqs"},
+            "spool": {"type": "tape"},
             "sources": [{"type": "file"}, {"type": "http"}, 5],
         })  # fmt: skip
         for pointer, word in {

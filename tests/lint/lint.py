@@ -66,6 +66,8 @@ def translation_units(build):
         sys.exit(SKIPPED)
     units = {}
     for entry in json.loads(database.read_text()):
+        if not entry["file"].endswith(".cpp"):
+            continue
         command = entry.get("arguments") or shlex.split(entry["command"])
         compiler = next(a for a in command if not os.path.basename(a).startswith("ccache"))
         if "clang" not in os.path.basename(compiler):

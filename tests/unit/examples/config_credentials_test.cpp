@@ -8,7 +8,7 @@ namespace {
 using namespace firehose;
 using namespace firehose::app;
 
-struct fixture {
+struct config_credentials_fixture {
     configured file{};
 
     loaded load(std::string_view credential) {
@@ -21,7 +21,7 @@ struct fixture {
     }
 };
 
-BOOST_FIXTURE_TEST_SUITE(config_credentials, fixture)
+BOOST_FIXTURE_TEST_SUITE(config_credentials, config_credentials_fixture)
 
 BOOST_AUTO_TEST_CASE(every_provider_of_aws) {
     for (const auto* provider : {"environment", "container", "instance", "default"}) {

@@ -7,16 +7,16 @@ namespace {
 using namespace firehose;
 using namespace firehose::app;
 
-struct fixture {
+struct config_destinations_fixture {
     configured file{};
 
     loaded load(std::string_view rules) {
         return file.load(R"({"delivery":{"destinations":)" + std::string(rules) + "}}");
     }
-    std::string faults_of(std::string_view rules) { return pointers_of(load(rules).faults); }
+    std::string places_of_faults(std::string_view rules) { return pointers_of(load(rules).faults); }
 };
 
-BOOST_FIXTURE_TEST_SUITE(config_destinations, fixture)
+BOOST_FIXTURE_TEST_SUITE(config_destinations, config_destinations_fixture)
 
 BOOST_AUTO_TEST_CASE(every_setting_is_read_and_the_first_rule_that_matches_counts) {
     const auto out = load(R"([
@@ -56,21 +56,23 @@ BOOST_AUTO_TEST_CASE(every_setting_is_read_and_the_first_rule_that_matches_count
 
 BOOST_AUTO_TEST_CASE(faults_have_their_place) {
     const std::string at = "/delivery/destinations";
-    BOOST_TEST(faults_of("{}") == at);
-    BOOST_TEST(faults_of("[7]") == at + "/0");
-    BOOST_TEST(faults_of(R"([{"mach":{}}])") == at + "/0/mach");
-    BOOST_TEST(faults_of(R"([{"match":{"buckt":"*"}}])") == at + "/0/match/buckt");
-    BOOST_TEST(faults_of(R"([{"checksum":"md5"}])") == at + "/0/checksum");
-    BOOST_TEST(faults_of(R"([{"payload":"unsigned","checksum":"when_required"}])") == at + "/0/payload");
-    BOOST_TEST(faults_of(R"([{"encryption":{"algorithm":"rot13"}}])") == at + "/0/encryption/algorithm");
-    BOOST_TEST(faults_of(R"([{"encryption":{"algorithm":"AES256","kms_key_id":"k"}}])") ==
+    BOOST_TEST(places_of_faults("{}") == at);
+    BOOST_TEST(places_of_faults("[7]") == at + "/0");
+    BOOST_TEST(places_of_faults(R"([{"mach":{}}])") == at + "/0/mach");
+    BOOST_TEST(places_of_faults(R"([{"match":{"buckt":"*"}}])") == at + "/0/match/buckt");
+    BOOST_TEST(places_of_faults(R"([{"checksum":"md5"}])") == at + "/0/checksum");
+    BOOST_TEST(places_of_faults(R"([{"payload":"unsigned","checksum":"when_required"}])") ==
+               at + "/0/payload");
+    BOOST_TEST(places_of_faults(R"([{"encryption":{"algorithm":"rot13"}}])") ==
                at + "/0/encryption/algorithm");
-    BOOST_TEST(faults_of(R"([{"encryption":{"algorithm":"aws:kms","kms_context":{"a":1}}}])") ==
+    BOOST_TEST(places_of_faults(R"([{"encryption":{"algorithm":"AES256","kms_key_id":"k"}}])") ==
+               at + "/0/encryption/algorithm");
+    BOOST_TEST(places_of_faults(R"([{"encryption":{"algorithm":"aws:kms","kms_context":{"a":1}}}])") ==
                at + "/0/encryption/kms_context/a");
-    BOOST_TEST(faults_of(R"([{"metadata":{"a b":"c"}}])") == at + "/0/metadata");
-    BOOST_TEST(faults_of(R"([{"storage_class":"a\r\nb"}])") == at + "/0/storage_class");
-    BOOST_TEST(faults_of(R"([{"multipart":{"part_bytes":1}}])") == at + "/0/multipart/part_bytes");
-    BOOST_TEST(faults_of(R"([{"verdicts":{"403":"ignore"}}])") == at + "/0/verdicts/403");
+    BOOST_TEST(places_of_faults(R"([{"metadata":{"a b":"c"}}])") == at + "/0/metadata");
+    BOOST_TEST(places_of_faults(R"([{"storage_class":"a\r\nb"}])") == at + "/0/storage_class");
+    BOOST_TEST(places_of_faults(R"([{"multipart":{"part_bytes":1}}])") == at + "/0/multipart/part_bytes");
+    BOOST_TEST(places_of_faults(R"([{"verdicts":{"403":"ignore"}}])") == at + "/0/verdicts/403");
     const auto out = load(R"([{"verdicts":{"403":"ignore"}}])");
     BOOST_TEST(message_at(out.faults, at + "/0/verdicts/403") ==
                R"(must be "retry", "slow_down", "park" or "stop")");

@@ -8,7 +8,7 @@ using namespace firehose;
 using namespace firehose::app;
 using namespace std::chrono_literals;
 
-struct fixture {
+struct config_http_fixture {
     configured file{};
 
     loaded with(const std::string& http) {
@@ -21,7 +21,7 @@ struct fixture {
     }
 };
 
-BOOST_FIXTURE_TEST_SUITE(config_http, fixture)
+BOOST_FIXTURE_TEST_SUITE(config_http, config_http_fixture)
 
 BOOST_AUTO_TEST_CASE(what_is_not_said_has_the_documented_value) {
     const auto out = with("{}");

@@ -10,7 +10,7 @@
 namespace firehose {
 namespace {
 
-using numbers = std::vector<int>;
+using answers_of_one = std::vector<int>;
 
 /// Lives on shard 0, which counts without a lock.
 struct counter {
@@ -18,23 +18,29 @@ struct counter {
     int calls = 0;
     bool strayed = false;
 
-    task<numbers> next(int by) {
-        strayed = strayed || std::this_thread::get_id() != home;
+    /// Calls may come before the root of shard 0 has run.
+    void note_thread() {
+        const auto here = std::this_thread::get_id();
+        if (home == std::thread::id{}) home = here;
+        strayed = strayed || here != home;
+    }
+    task<answers_of_one> next(int by) {
+        note_thread();
         if (by < 0) throw std::runtime_error("negative");
         co_await asio::post(use_task);
         calls += by;
-        co_return numbers{calls};
+        co_return answers_of_one{calls};
     }
 };
 
 task<> call_often(counter& what, executor there, std::string& failure, int& answers) {
     const auto here = std::this_thread::get_id();
     for (int i = 0; i < 200; ++i) {
-        std::function<task<numbers>()> ask = [&what] { return what.next(1); };
+        std::function<task<answers_of_one>()> ask = [&what] { return what.next(1); };
         const auto got = co_await call_on(there, std::move(ask));
         answers += got.size() == 1 && std::this_thread::get_id() == here ? 1 : 0;
     }
-    std::function<task<numbers>()> bad = [&what] { return what.next(-1); };
+    std::function<task<answers_of_one>()> bad = [&what] { return what.next(-1); };
     try {
         co_await call_on(there, std::move(bad));
     } catch (const std::runtime_error& e) {
@@ -43,7 +49,7 @@ task<> call_often(counter& what, executor there, std::string& failure, int& answ
 }
 
 task<> be_home(counter& what) {
-    what.home = std::this_thread::get_id();
+    what.note_thread();
     co_return;
 }
 
