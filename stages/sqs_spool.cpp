@@ -95,7 +95,8 @@ std::chrono::seconds sqs_spool::until(time_source::wall when, std::chrono::secon
     return std::chrono::ceil<std::chrono::seconds>(when - now);
 }
 
-std::optional<storage::outgoing_message> sqs_spool::message_of(const spool_header& header,
+std::optional<storage::outgoing_message> sqs_spool::message_of(const storage::message_queue& queue,
+                                                               const spool_header& header,
                                                                const sqs_record::origin& from,
                                                                bytes_view body, const std::string& group_id) {
     storage::outgoing_message out;
@@ -105,7 +106,7 @@ std::optional<storage::outgoing_message> sqs_spool::message_of(const spool_heade
     auto text = sqs_record::encode(header, from, body, how_.message_bytes - around);
     if (!text) return std::nullopt;
     out.body = std::move(*text);
-    if (with_.queue->fifo()) {
+    if (queue.fifo()) {
         // Records of one object keep their order; all others may be delivered side by side.
         out.group_id =
             group_id.empty() ? http::to_hex(http::sha256(storage::hash(header.to) + header.key)) : group_id;
@@ -139,7 +140,7 @@ task<result<>> sqs_spool::append(std::span<const spool_entry> entries) {
     const sqs_record::origin from{run_, x_.time.wall_now()};
     std::uint64_t too_large = 0;
     for (const auto& one : entries) {
-        auto message = resting ? std::nullopt : message_of(one.header, from, one.body, {});
+        auto message = resting ? std::nullopt : message_of(*with_.queue, one.header, from, one.body, {});
         if (!message) {
             if (!resting) ++too_large;
             for_disk.push_back(&one);
@@ -179,7 +180,8 @@ task<result<>> sqs_spool::park(std::span<const spool_entry> entries) {
     std::vector<storage::outgoing_message> messages;
     const sqs_record::origin from{run_, x_.time.wall_now()};
     for (const auto& one : entries) {
-        auto message = with_.dead_letters ? message_of(one.header, from, one.body, {}) : std::nullopt;
+        auto message = with_.dead_letters ? message_of(*with_.dead_letters, one.header, from, one.body, {})
+                                          : std::nullopt;
         if (!message) {
             for_disk.push_back(&one);
             continue;
@@ -345,7 +347,7 @@ task<> sqs_spool::give_back(std::vector<put_back> all) {
     std::vector<std::string> receipts;
     for (auto& one : all) {
         const bytes_view body(one.what.backing.get(), one.what.size);
-        auto message = message_of(one.what.header, one.what.from, body, one.what.group_id);
+        auto message = message_of(*with_.queue, one.what.header, one.what.from, body, one.what.group_id);
         if (!message) continue;  // comes back when its visibility ends
         message->delay = std::min(one.delay, longest_delay);
         messages.push_back(std::move(*message));
@@ -419,7 +421,7 @@ task<result<>> sqs_spool::send_again(const held& what) {
         co_return result<>();
     }
     const bytes_view body(what.backing.get(), what.size);
-    auto message = message_of(what.header, what.from, body, what.group_id);
+    auto message = message_of(*with_.queue, what.header, what.from, body, what.group_id);
     if (message) {
         if (!with_.queue->fifo()) message->delay = until(what.header.next_at, longest_delay);
         auto sent = co_await sending_.submit(std::move(*message));

@@ -113,7 +113,8 @@ private:
     task<std::vector<result<std::string>>> send_all(std::vector<storage::outgoing_message> all);
     task<std::vector<result<>>> remove_all(std::vector<std::string> receipts);
 
-    std::optional<storage::outgoing_message> message_of(const spool_header& header,
+    std::optional<storage::outgoing_message> message_of(const storage::message_queue& queue,
+                                                        const spool_header& header,
                                                         const sqs_record::origin& from, bytes_view body,
                                                         const std::string& group_id);
     task<result<>> to_disk(std::span<const spool_entry* const> entries, bool dead);

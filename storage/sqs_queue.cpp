@@ -131,8 +131,8 @@ task<> sqs_queue::worker(const bulk& what, progress& state, time_source::steady 
 task<> sqs_queue::one_round(const bulk& what, progress& state, time_source::steady deadline) {
     const auto start = [this, &what, &state, deadline](task_scope& s) {
         const std::size_t needed = (state.open.size() + most_entries - 1) / most_entries;
-        for (std::size_t n = 0; n < std::min(needed, how_.requests); ++n)
-            s.spawn(worker(what, state, deadline));
+        const std::size_t at_once = fifo() ? 1 : how_.requests;  // two at once could overtake each other
+        for (std::size_t n = 0; n < std::min(needed, at_once); ++n) s.spawn(worker(what, state, deadline));
     };
     return with_scope(shard_.ex, start);
 }

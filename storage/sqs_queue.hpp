@@ -16,7 +16,7 @@ struct sqs_options {
     /// Of one message, and of one request's messages together. AWS takes 1 MiB since August 2025; queues
     /// made before and other servers may take 256 KiB.
     std::size_t message_bytes = 1 << 20;
-    std::size_t requests = 4;  ///< at once, of one call with many messages
+    std::size_t requests = 4;  ///< at once, of one call with many messages; 1 on a FIFO queue
     http::backoff retries{};   ///< of requests, and of entries that failed in a request that succeeded
 };
 

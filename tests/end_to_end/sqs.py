@@ -49,7 +49,7 @@ def call(action, **members):
         f"AWS4-HMAC-SHA256 Credential={at['SQS_ACCESS_KEY']}/{scope},SignedHeaders={names},Signature={signature}"
     )
     request = urllib.request.Request(at["SQS_ENDPOINT"] + "/", body, headers, method="POST")
-    with urllib.request.urlopen(request, timeout=60) as answer:
+    with urllib.request.urlopen(request, timeout=300) as answer:
         text = answer.read()
     return json.loads(text) if text else {}
 

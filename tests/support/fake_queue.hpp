@@ -148,6 +148,8 @@ private:
             return error(disposition::park, "InvalidParameterValue: too long, empty or not allowed");
         if (at_->fifo && (one.group_id.empty() || one.deduplication_id.empty() || one.delay.count() != 0))
             return error(disposition::park, "MissingParameter: a FIFO queue needs groups and has no delays");
+        if (!at_->fifo && !one.deduplication_id.empty())
+            return error(disposition::park, "InvalidParameterValue: only FIFO queues drop repeats");
         if (one.delay > std::chrono::seconds(900))
             return error(disposition::park, "InvalidParameterValue: the longest delay is 900 s");
         server::message made;

@@ -166,8 +166,11 @@ BOOST_AUTO_TEST_CASE(with_a_queue_for_dead_letters_too) {
 
 BOOST_AUTO_TEST_CASE(a_fifo_queue_keeps_it_but_counts_no_deaths) {
     server->fifo = true;
+    dead = std::make_shared<fake_queue_server>();  // which need not be of the same kind
     report(check());
     BOOST_TEST(disk.records().empty());
+    BOOST_TEST(disk.dead_letters().empty());
+    BOOST_TEST(dead->messages.size() == 2u);
 }
 
 BOOST_AUTO_TEST_CASE(a_queue_of_256_kib_keeps_it) {
