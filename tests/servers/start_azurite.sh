@@ -145,6 +145,7 @@ export AZURITE_ACCOUNTS="$account:$key"
 launch() { # NAME OPTION...
     local name=$1
     shift
+    : >"$dir/log/$name"  # whoever waits reads it before the server has opened it
     "$node" "$main" --blobHost 127.0.0.1 --blobPort 0 --location "$dir/$name" --disableTelemetry --silent \
         "$@" >>"$dir/log/$name" 2>&1 9>&- &
     pid=$!
