@@ -106,7 +106,7 @@ private:
     std::unique_ptr<packer> packer_;
     std::size_t block_bytes_;
     std::unordered_map<const void*, known_targets> seen_{};
-    std::map<std::string, std::unique_ptr<group>, std::less<>> groups_{};
+    std::map<std::string, std::unique_ptr<group>, std::less<>> groups_;
     std::list<open_object*> open_{};       // oldest first
     std::list<open_object*> following_{};  // a plan, which alone says where they end
     std::vector<finished_object> finished_{};

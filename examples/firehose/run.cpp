@@ -158,12 +158,14 @@ private:
     }
 
     task<> run_batches(const std::string& input, stages::ingest_lines source,
-                       stages::normalize_config::options routing, const stages::workbench& bench, context& x) {
+                       stages::normalize_config::options routing, const stages::workbench& bench,
+                       context& x) {
         stages::gather::options batch;
         batch.how = *how_.batch;
         auto identity = input == "-" ? std::nullopt : stages::identity_of_file(input);
         if (identity) {
-            auto plan = co_await stages::cut_plan::open(x, files_, how_.data_dir, std::move(*identity), input);
+            auto plan =
+                co_await stages::cut_plan::open(x, files_, how_.data_dir, std::move(*identity), input);
             if (!plan) {
                 failed_ = true;
                 x.log.error("the plan of the input cannot be opened, so nothing of it is accepted",

@@ -211,13 +211,17 @@ BOOST_AUTO_TEST_CASE(wrong_types_and_ranges) {
         {R"({"delivery":{"layout":"batch","batch":{"fromat":"gzip"}}})", "/delivery/batch/fromat", "format"},
         {R"({"delivery":{"layout":"batch","batch":{"format":"lz4"}}})", "/delivery/batch/format", "zstd"},
         {R"({"delivery":{"layout":"batch","batch":{"bytes":1}}})", "/delivery/batch/bytes", "1024"},
-        {R"({"delivery":{"layout":"batch","batch":{"bytes":50331649}}})", "/delivery/batch/bytes", "50331648"},
+        {R"({"delivery":{"layout":"batch","batch":{"bytes":50331649}}})", "/delivery/batch/bytes",
+         "50331648"},
         {R"({"delivery":{"layout":"batch","batch":{"count":0}}})", "/delivery/batch/count", "from 1"},
         {R"({"delivery":{"layout":"batch","batch":{"age_ms":-1}}})", "/delivery/batch/age_ms", "integer"},
-        {R"({"delivery":{"layout":"batch","batch":{"key":"{yyyy}.{ext}"}}})", "/delivery/batch/key", "{hash}"},
+        {R"({"delivery":{"layout":"batch","batch":{"key":"{yyyy}.{ext}"}}})", "/delivery/batch/key",
+         "{hash}"},
         {R"({"delivery":{"layout":"batch","batch":{"time":"now"}}})", "/delivery/batch/time", "arrival"},
-        {R"({"delivery":{"layout":"batch","batch":{"partitions":0}}})", "/delivery/batch/partitions", "from 1"},
-        {R"({"delivery":{"layout":"batch","batch":{"memory":4194304}}})", "/delivery/batch/memory", "four times"},
+        {R"({"delivery":{"layout":"batch","batch":{"partitions":0}}})", "/delivery/batch/partitions",
+         "from 1"},
+        {R"({"delivery":{"layout":"batch","batch":{"memory":4194304}}})", "/delivery/batch/memory",
+         "four times"},
         {R"({"delivery":{"in_flight":4097}})", "/delivery/in_flight", "4096"},
         {R"({"delivery":{"in_flight":-1}})", "/delivery/in_flight", "integer"},
         {R"({"delivery":{"in_flight":1.0}})", "/delivery/in_flight", "integer"},
@@ -297,7 +301,8 @@ BOOST_AUTO_TEST_CASE(a_target_must_not_lie_where_the_spool_does) {
 BOOST_AUTO_TEST_CASE(the_layout_batch_is_read_and_decides_what_is_asked_of_events) {
     const auto c = good(R"({"event":{"timestamp":"/t"},"delivery":{"layout":"batch","batch":{"format":"zstd",
         "bytes":2048,"count":7,"age_ms":0,"partitions":5,"memory":4194304,
-        "key":"{prefix}/{/vars/source/id}/{yyyy}/{hash}.{ext}"}}})").what;
+        "key":"{prefix}/{/vars/source/id}/{yyyy}/{hash}.{ext}"}}})")
+                       .what;
     BOOST_REQUIRE(c.batch.has_value());
     BOOST_TEST((c.batch->format == stages::packing::zstd));
     BOOST_TEST(c.batch->bytes == 2048);
@@ -307,7 +312,8 @@ BOOST_AUTO_TEST_CASE(the_layout_batch_is_read_and_decides_what_is_asked_of_event
     BOOST_TEST(c.batch->memory == 4u << 20);
     BOOST_TEST(c.delivery.queue_bytes == 1u << 20);
     BOOST_TEST(c.shape.timestamp == std::vector<std::string>{"/t"}, boost::test_tools::per_element());
-    BOOST_TEST(c.shape.fields == std::vector<std::string>{"/vars/source/id"}, boost::test_tools::per_element());
+    BOOST_TEST(c.shape.fields == std::vector<std::string>{"/vars/source/id"},
+               boost::test_tools::per_element());
     BOOST_TEST(c.shape.group.empty());
 
     const auto defaults = good(R"({"delivery":{"layout":"batch"}})").what;
@@ -317,7 +323,8 @@ BOOST_AUTO_TEST_CASE(the_layout_batch_is_read_and_decides_what_is_asked_of_event
     BOOST_TEST(defaults.shape.timestamp.size() == 2U);
     BOOST_TEST(!good("{}").what.batch.has_value());
     // Larger objects bring the memory they need, unless that is said.
-    BOOST_TEST(good(R"({"delivery":{"layout":"batch","batch":{"bytes":33554432}}})").what.batch->memory == 128u << 20);
+    BOOST_TEST(good(R"({"delivery":{"layout":"batch","batch":{"bytes":33554432}}})").what.batch->memory ==
+               128u << 20);
     const auto by_arrival = good(R"({"delivery":{"layout":"batch","batch":{"time":"arrival"}}})").what;
     BOOST_TEST(by_arrival.shape.timestamp.empty());
 }
