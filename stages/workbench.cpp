@@ -5,6 +5,7 @@
 #include "storage/file_system.hpp"
 
 #include <algorithm>
+#include <vector>
 
 namespace firehose::stages {
 namespace {
@@ -86,13 +87,18 @@ normalize_config::options workbench::routing(target_list otherwise) const {
 destination_check apart_from_spool(destination_check also, const std::filesystem::path& base_directory,
                                    const std::filesystem::path& data_dir) {
     const auto root = real_path(base_directory);
-    auto own = real_path(data_dir);
-    if (is_within(root, own)) own /= "spool";  // every folder lies in data_dir: that must not forbid all
+    const auto data = real_path(data_dir);
+    std::vector<std::filesystem::path> own{data};
+    // Every folder lies in data_dir: that must not forbid all.
+    if (is_within(root, data)) own = {data / "spool", data / "plans"};
     return [also = std::move(also), root, own](const storage::destination& to) {
         auto problem = also ? also(to) : std::string();
         if (!problem.empty() || to.type != "directory") return problem;
         const auto folder = (root / to.bucket).lexically_normal();
-        if (!is_within(folder, own) && !is_within(own, folder)) return problem;
+        const auto shares = [&folder](const std::filesystem::path& ours) {
+            return is_within(folder, ours) || is_within(ours, folder);
+        };
+        if (std::ranges::none_of(own, shares)) return problem;
         return "the folder \"" + to.bucket + "\" cannot be used: the spool lies there (data_dir)";
     };
 }

@@ -106,8 +106,7 @@ int spool_export_verb(const spool_arguments& args) {
         said["unreadable"] = *unreadable;
         std::printf("%s\n", json::serialize(said).c_str());
     } else {
-        std::fprintf(stderr, "exported %llu records\n%s",
-                     static_cast<unsigned long long>(total.waiting + total.parked),
+        std::fprintf(stderr, "exported %s records\n%s", std::to_string(total.waiting + total.parked).c_str(),
                      to_text(exported).c_str());
     }
     if (*unreadable == 0) return exit_code::all_delivered;

@@ -12,6 +12,7 @@ input, line by line, by a hash that does not depend on their order. PEER=/path/t
 Linux only. Loopback only.
 """
 import argparse
+import contextlib
 import hashlib
 import json
 import os
@@ -22,6 +23,7 @@ import statistics
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -41,18 +43,40 @@ class Sink:
         return json.loads(self.process.communicate()[0])
 
 
+class Peak(threading.Thread):
+    """High-water mark of a process, in KiB. Not wait4's: a child inherits what its parent had when it was forked."""
+
+    def __init__(self, pid):
+        super().__init__(daemon=True)
+        self.pid, self.kib, self.over = pid, 0, threading.Event()
+        self.start()
+
+    def run(self):
+        while not self.over.wait(0.01):
+            with contextlib.suppress(OSError, AttributeError):
+                with open(f"/proc/{self.pid}/status") as status:
+                    self.kib = int(re.search(r"VmHWM:\s*(\d+)", status.read()).group(1))
+
+    def stop(self):
+        self.over.set()
+        self.join()
+        return self.kib
+
+
 def run(arguments, where, environment=None):
     """(exit code, CPU seconds, wall seconds, peak KiB, last line of standard output)"""
     with open(os.path.join(where, "out"), "wb") as out, open(os.path.join(where, "err"), "wb") as err:
         began = time.monotonic()
         process = subprocess.Popen(arguments, cwd=where, stdout=out, stderr=err, stdin=subprocess.DEVNULL,
                                    env={**os.environ, **(environment or {})})  # fmt: skip
+        peak = Peak(process.pid)
         _, status, usage = os.wait4(process.pid, 0)
         seconds = time.monotonic() - began
+        peak_kib = peak.stop()
         process.returncode = os.waitstatus_to_exitcode(status)
     with open(os.path.join(where, "out"), "rb") as out:
         lines = out.read().splitlines()
-    return process.returncode, usage.ru_utime + usage.ru_stime, seconds, usage.ru_maxrss, lines[-1] if lines else b""
+    return process.returncode, usage.ru_utime + usage.ru_stime, seconds, peak_kib, lines[-1] if lines else b""
 
 
 def configure(where, port, format):

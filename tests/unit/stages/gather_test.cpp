@@ -195,6 +195,26 @@ BOOST_AUTO_TEST_CASE(a_slow_destination_holds_a_bounded_amount_of_memory) {
     BOOST_TEST(rig.row("aws").delivered == sent);
 }
 
+BOOST_AUTO_TEST_CASE(a_destination_that_hangs_costs_the_other_no_time) {
+    auto how = plain(1);
+    how.memory = 64u << 10;
+    stages::delivery_options delivery;
+    delivery.queue_bytes = how.memory / 4;
+    gathering_rig rig(how, delivery);
+    rig.hang("azure");
+    auto running = rig.start();
+    for (int i = 0; i < 30; ++i) {
+        rig.send({{"e" + std::to_string(i), delivery_rig::targets({"aws", "azure"}), {}, 10'000}});
+        rig.shard.settle();
+    }
+    BOOST_TEST(rig.row("aws").delivered == 30);
+    BOOST_TEST(rig.elapsed().count() == 0);
+    rig.in->close();
+    rig.shard.finish(running);
+    rig.check_settled();
+    BOOST_TEST(rig.row("azure").spooled == 30);
+}
+
 BOOST_AUTO_TEST_CASE(objects_depend_on_their_events_alone_not_on_the_batches) {
     for (const auto format : {packing::gzip, packing::zstd, packing::none}) {
         stages::batch_options how;
