@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <cstring>
 #include <optional>
@@ -91,16 +92,16 @@ std::uint16_t listening_socket::port() const {
 
 std::string listening_socket::address() const {
     const auto name = name_of(fd_);
-    std::string text(INET6_ADDRSTRLEN, '\0');
+    std::array<char, INET6_ADDRSTRLEN> text{};
     if (name.storage.ss_family == AF_INET) {
         const auto v4 = as<sockaddr_in>(name.storage);
         ::inet_ntop(AF_INET, &v4.sin_addr, text.data(), static_cast<socklen_t>(text.size()));
-        return std::string(text.c_str()) + ":" + std::to_string(port());
+        return std::string(text.data()) + ":" + std::to_string(port());
     }
     if (name.storage.ss_family == AF_INET6) {
         const auto v6 = as<sockaddr_in6>(name.storage);
         ::inet_ntop(AF_INET6, &v6.sin6_addr, text.data(), static_cast<socklen_t>(text.size()));
-        return "[" + std::string(text.c_str()) + "]:" + std::to_string(port());
+        return "[" + std::string(text.data()) + "]:" + std::to_string(port());
     }
     return {};
 }
