@@ -4,9 +4,11 @@
 #include "examples/firehose/debug_body.hpp"
 #include "examples/firehose/debug_lines.hpp"
 #include "examples/firehose/exit_codes.hpp"
+#include "examples/firehose/this_machine.hpp"
 #include "http/client.hpp"
 #include "pipeline/run.hpp"
 #include "storage/azure_store.hpp"
+#include "storage/credential_sources.hpp"
 #include "storage/multipart_upload.hpp"
 #include "storage/s3_store.hpp"
 
@@ -127,7 +129,9 @@ task<> one_operation::run(context& x) {
     const auto began = x.time.now();
     deadline_ = began + std::chrono::seconds(args_.timeout_s);
     http::client http(x, how_.http);
+    storage::credential_sources sources({x, http.transports(), this_machine()});
     storage::store_environment env{x, http, how_.base_directory};
+    env.credentials = &sources;
     env.settings = [this](const storage::destination& to) {
         return storage::find_settings(how_.destinations, to);
     };

@@ -1,9 +1,9 @@
 /// firehose run: one shot. Deliver the input, try what is spooled once, close the books.
 #include "pipeline/run.hpp"
+#include "examples/firehose/bench_options.hpp"
 #include "examples/firehose/closing_account.hpp"
 #include "examples/firehose/console.hpp"
 #include "examples/firehose/exit_codes.hpp"
-#include "examples/firehose/this_machine.hpp"
 #include "examples/firehose/verbs.hpp"
 #include "pipeline/scope.hpp"
 #include "stages/ingest_lines.hpp"
@@ -70,7 +70,7 @@ private:
 
     task<> deliver(task_scope& s, context& x) {
         const auto begun = x.time.now();
-        auto opened = co_await stages::workbench::open(x, bench_options());
+        auto opened = co_await stages::workbench::open(x, bench_options(how_, stores_));
         if (!opened) {
             spool_problem_ = opened.error().context();
             x.log.error("the spool cannot be opened, so nothing is accepted", {{"reason", spool_problem_}});
@@ -100,20 +100,6 @@ private:
             auto again = stages::retry_pass(bench.delivery(), how_.unspool);
             co_await again.run(x);
         }
-    }
-
-    stages::workbench_options bench_options() const {
-        stages::workbench_options bench;
-        bench.base_directory = how_.base_directory;
-        bench.data_dir = how_.data_dir;
-        bench.stores = stores_;
-        bench.credentials = how_.credentials;
-        bench.delivery = how_.delivery;
-        bench.destinations = how_.destinations;
-        bench.http = how_.http;
-        bench.sqs = how_.sqs;
-        bench.machine = this_machine();
-        return bench;
     }
 
     task<> deliver_input(const std::string& input, const stages::workbench& bench, context& x) {

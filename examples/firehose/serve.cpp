@@ -1,4 +1,5 @@
 /// firehose serve: events in by HTTP, durable before the 2xx; delivered from the event log until stopped.
+#include "examples/firehose/bench_options.hpp"
 #include "examples/firehose/closing_account.hpp"
 #include "examples/firehose/console.hpp"
 #include "examples/firehose/exit_codes.hpp"
@@ -242,7 +243,7 @@ private:
         auto log = co_await stages::event_log::open(x, files_, how_.data_dir, how_.server.log);
         if (log.has_value()) {
             log_store_ = std::move(*log);
-            auto bench = co_await stages::workbench::open(x, bench_options());
+            auto bench = co_await stages::workbench::open(x, bench_options(how_, stores_));
             if (bench.has_value()) {
                 bench_ = std::move(*bench);
                 co_return;
@@ -290,8 +291,7 @@ private:
     }
 
     task<> deliver_spool(context& x) {
-        const stages::unspool::options options;
-        auto again = chain(stages::unspool(bench_->delivery(), options),
+        auto again = chain(stages::unspool(bench_->delivery(), how_.unspool),
                            stages::upload(bench_->delivery(), stages::every_service()));
         co_await again.run(x);
     }
@@ -302,17 +302,6 @@ private:
         closed_ = close_books(*bench_->books(), how_.services, spool_at_end_, begun_, x.time.now());
         closed_.dropped = 0;  // what could not be kept is still in the log, and pending
         pending_ = log_store_->end() - log_store_->delivered();
-    }
-
-    stages::workbench_options bench_options() const {
-        stages::workbench_options bench;
-        bench.base_directory = how_.base_directory;
-        bench.data_dir = how_.data_dir;
-        bench.stores = stores_;
-        bench.credentials = how_.credentials;
-        bench.delivery = how_.delivery;
-        bench.http = how_.http;
-        return bench;
     }
 
     task<std::string> backlog() const {
@@ -407,6 +396,13 @@ int serve_verb(const serve_arguments& args) {
     const auto stores = storage::default_registry();
     const auto configured = load_configuration(args.config, args.overrides, stores);
     if (!print_faults(args.config, configured)) return exit_code::usage;
+    if (configured.what.batch) {
+        std::fprintf(stderr, "%s\n",
+                     to_text(args.config,
+                             {"/delivery/layout", "must be \"event\": serve makes one object of each event"})
+                         .c_str());
+        return exit_code::usage;
+    }
     raise_file_limit();
     run_options options;
     options.log = console_log();
