@@ -100,6 +100,11 @@ class Outage(EndToEnd):
         self.configure_targets(well=well.endpoint, down=down.endpoint)
 
         def comes_back(process, sent):
+            # The healthy one needs nothing from the other: it has everything while that one is still down.
+            until = time.monotonic() + 60
+            while len(well.arrived) < len(sent) and time.monotonic() < until:
+                time.sleep(0.01)
+            self.assertEqual(len(well.arrived), len(sent))
             down.mode = "well"
 
         result, sent, memory, drained_in = self.run_load(SECONDS, comes_back)
@@ -117,9 +122,8 @@ class Outage(EndToEnd):
             f"and {1000 * percentile(beside, 0.99):.1f} ms")
         say(f"drained {len(sent)} in {drained_in:.2f} s: {len(sent) / drained_in:.0f}/s; memory peak "
             f"{max(memory) / 1e6:.1f} MB, second half {growth / 1e6:+.1f} MB")
-        # A busy machine makes latencies jump; that nobody waits for the dead target shows all the same.
-        self.assertLess(percentile(beside, 0.5), percentile(alone, 0.5) * 2 + 0.25)
-        self.assertLess(growth, 16e6)
+        if not os.environ.get("FIREHOSE_SANITIZE"):  # which keep freed memory for a while
+            self.assertLess(growth, 16e6)
 
 
 if __name__ == "__main__":
