@@ -58,7 +58,7 @@ stage_asan() {
     export ASAN_OPTIONS=detect_stack_use_after_return=1:strict_string_checks=1:check_initialization_order=1
     export UBSAN_OPTIONS=print_stacktrace=1
     # Slower here, and the full numbers ran in the clang stage.
-    export FIREHOSE_E2E_EVENTS=${FIREHOSE_E2E_EVENTS:-1000} FIREHOSE_KILLS=${FIREHOSE_KILLS:-4}
+    export FIREHOSE_E2E_EVENTS=${FIREHOSE_E2E_EVENTS:-1000} FIREHOSE_KILLS=${FIREHOSE_KILLS:-4} FIREHOSE_SWEEP_STEP=${FIREHOSE_SWEEP_STEP:-5}
     configure "$root/build-asan" -DCMAKE_CXX_COMPILER=g++ -DCMAKE_BUILD_TYPE=Check "-DCMAKE_CXX_FLAGS=-O0 -g1" \
         "${together[@]}" -DFIREHOSE_SANITIZE=address,undefined -DFIREHOSE_TESTS=ON -DFIREHOSE_EXAMPLES=ON &&
         build "$root/build-asan" &&
