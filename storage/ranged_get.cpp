@@ -37,6 +37,11 @@ std::optional<piece> piece_of(const http::response& r) {
 
 }  // namespace
 
+void ask_for_range(http::request& req, std::uint64_t first, std::uint64_t last, const std::string& etag) {
+    req.headers.emplace_back("Range", "bytes=" + std::to_string(first) + "-" + std::to_string(last));
+    if (!etag.empty()) req.headers.emplace_back("If-Match", "\"" + etag + "\"");
+}
+
 task<result<std::optional<object_body>>> get_ranges(range_call ask, byte_range which) {
     object_body out;
     std::uint64_t wanted = which.count;

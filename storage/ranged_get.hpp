@@ -15,6 +15,9 @@ namespace firehose::storage {
 using range_call = std::function<task<result<http::response>>(std::uint64_t first, std::uint64_t last,
                                                               const std::string& etag)>;
 
+/// The headers of such a call, the same for S3 and Azure.
+void ask_for_range(http::request& req, std::uint64_t first, std::uint64_t last, const std::string& etag);
+
 /// What of `which` there is; info.key is the caller's to fill in. Nothing: no byte of the object lies in the
 /// range, so that its size has to be asked for by other means. Errors are those of the calls, except for 412,
 /// which becomes retry: the object was replaced meanwhile.

@@ -143,8 +143,7 @@ task<result<std::unique_ptr<multipart>>> s3_store::resume_multipart(const std::s
 task<result<http::response>> s3_store::get_range(std::string key, std::uint64_t first, std::uint64_t last,
                                                  std::string etag, time_source::steady deadline) {
     auto req = in_->about("GET", key);
-    req.headers.emplace_back("Range", "bytes=" + std::to_string(first) + "-" + std::to_string(last));
-    if (!etag.empty()) req.headers.emplace_back("If-Match", "\"" + etag + "\"");
+    ask_for_range(req, first, last, etag);
     auto answer = co_await in_->retrying.send(req, deadline);
     co_return answer;
 }
