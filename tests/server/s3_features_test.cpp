@@ -70,6 +70,29 @@ BOOST_AUTO_TEST_CASE(what_an_object_is_stored_with_comes_back) {
     BOOST_TEST(tags->body.find("<Key>a b</Key><Value>c&amp;d</Value>") != std::string::npos, tags->body);
 }
 
+BOOST_AUTO_TEST_CASE(whole_and_in_parts_objects_are_encrypted_under_the_key_that_is_asked_for) {
+    if (abilities().kms_key.empty()) return;
+    s3_bucket bucket(scheme::https);
+    bucket.settings.encryption.algorithm = "aws:kms";
+    bucket.settings.encryption.kms_key_id = abilities().kms_key;
+    bucket.settings.storage_class = "STANDARD";
+    bucket.settings.parts.size = 5 << 20;
+    const auto text = numbered((std::size_t{11} << 20) + 3);
+    for (const auto threshold : {12U << 20, 6U << 20}) {
+        bucket.settings.parts.threshold = threshold;
+        const auto store = bucket.store();
+        const auto etag = bucket.run(put_and_compare(*store, bucket.shard(), text));
+        BOOST_REQUIRE_MESSAGE(etag.has_value(), etag.error().context());
+        const auto seen = bucket.run(bucket.ask("HEAD", "/" + bucket.name() + "/large/object"));
+        BOOST_REQUIRE(seen.has_value());
+        BOOST_TEST(header(*seen, "x-amz-server-side-encryption") == "aws:kms");
+        BOOST_TEST(header(*seen, "x-amz-server-side-encryption-aws-kms-key-id") == abilities().kms_key);
+    }
+    bucket.settings.encryption.kms_key_id = "no-such-key";
+    const auto refused = bucket.run(put_and_compare(*bucket.store(), bucket.shard(), text));
+    BOOST_TEST(!refused.has_value());
+}
+
 BOOST_AUTO_TEST_CASE(a_url_does_what_it_was_signed_for_and_no_more) {
     for (const auto by : {scheme::http, scheme::https}) {
         s3_bucket bucket(by);
