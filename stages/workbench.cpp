@@ -90,7 +90,7 @@ destination_check apart_from_spool(destination_check also, const std::filesystem
     const auto data = real_path(data_dir);
     std::vector<std::filesystem::path> own{data};
     // Every folder lies in data_dir: that must not forbid all.
-    if (is_within(root, data)) own = {data / "spool", data / "plans"};
+    if (is_within(root, data)) own = {data / "spool", data / "plans", data / "events", data / "sources"};
     return [also = std::move(also), root, own](const storage::destination& to) {
         auto problem = also ? also(to) : std::string();
         if (!problem.empty() || to.type != "directory") return problem;

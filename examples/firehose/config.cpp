@@ -5,6 +5,7 @@
 #include "examples/firehose/config_destinations.hpp"
 #include "examples/firehose/config_http.hpp"
 #include "examples/firehose/config_reader.hpp"
+#include "examples/firehose/config_sources.hpp"
 #include "stages/workbench.hpp"
 
 #include <boost/json/parser.hpp>
@@ -79,8 +80,9 @@ json::value* make_place(json::value& document, std::string_view pointer) {
     return here;
 }
 
-constexpr std::array<std::string_view, 6> secret_names{
-    "password", "token", "session_token", "secret_access_key", "connection_string", "client_secret"};
+constexpr std::array<std::string_view, 7> secret_names{
+    "password",          "token",         "session_token", "secret_access_key",
+    "connection_string", "client_secret", "refresh_token"};
 
 bool names_a_secret(std::string_view name) {
     return std::ranges::find(secret_names, name) != secret_names.end();
@@ -150,7 +152,7 @@ public:
         if (const auto how = top.object("delivery")) read_delivery(*how);
         if (out_.what.batch) place_by(out_.what.batch.value(), timestamp_, out_.what.shape);
         if (const auto spool = top.object("spool")) read_spool(*spool);
-        if (const auto* sources = top.find("sources")) read_sources(*sources);
+        if (const auto* sources = top.find("sources")) read_sources(*sources, secrets_, out_);
         if (const auto server = top.object("server"))
             out_.what.server = read_server(*server, out_.what.base_directory);
         out_.what.server.ingest.max_event = out_.what.max_event_bytes;
@@ -297,33 +299,6 @@ private:
         const auto problem = stages::sqs_spool_problem(queue, out_.what.credentials);
         if (!problem.empty()) return from.fail("queue_url", problem);
         out_.what.sqs = std::move(queue);
-    }
-
-    void read_sources(const json::value& value) {
-        if (!value.is_array()) {
-            out_.faults.push_back({"/sources", "must be an array"});
-            return;
-        }
-        std::size_t index = 0;
-        for (const auto& entry : value.get_array()) {
-            const auto pointer = "/sources/" + std::to_string(index++);
-            if (!entry.is_object()) {
-                out_.faults.push_back({pointer, "must be an object"});
-                continue;
-            }
-            read_source(object_reader(entry.get_object(), pointer, out_.faults));
-        }
-    }
-
-    void read_source(const object_reader& from) {
-        std::string type;
-        from.read("type", type);
-        if (type != "file") return from.fail("type", "must be \"file\": the one source of this version");
-        from.only({"type", "path"});
-        std::string path;
-        from.read("path", path);
-        if (path.empty()) return from.fail("path", "is required; \"-\" is standard input");
-        out_.what.inputs.push_back(path == "-" ? path : (out_.what.base_directory / path).string());
     }
 
     loaded& out_;

@@ -4,6 +4,7 @@
 #include "examples/firehose/closing_account.hpp"
 #include "examples/firehose/console.hpp"
 #include "examples/firehose/exit_codes.hpp"
+#include "examples/firehose/pulling.hpp"
 #include "examples/firehose/verbs.hpp"
 #include "pipeline/scope.hpp"
 #include "stages/ingest_lines.hpp"
@@ -17,6 +18,7 @@
 #include <exception>
 #include <fcntl.h>
 #include <limits>
+#include <optional>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -43,8 +45,12 @@ bool inputs_can_be_read(const std::vector<std::string>& inputs) {
 class one_shot {
 public:
     one_shot(const configuration& how, const storage::registry& stores, std::vector<std::string> inputs,
-             logger log)
-        : how_(how), stores_(stores), inputs_(std::move(inputs)), log_(std::move(log)) {}
+             std::vector<stream_settings> streams, logger log)
+        : how_(how),
+          stores_(stores),
+          inputs_(std::move(inputs)),
+          streams_(std::move(streams)),
+          log_(std::move(log)) {}
 
     task<> run(context& x) {
         return with_scope(x.ex, [this, &x](task_scope& s) { return with_progress(s, x); });
@@ -91,10 +97,7 @@ private:
     }
 
     task<> deliver_all(const stages::workbench& bench, context& x) {
-        for (const auto& input : inputs_) {
-            if (x.stop.draining() || failed_) break;
-            co_await deliver_input(input, bench, x);
-        }
+        co_await deliver_sources(bench, x);
         if (!x.stop.draining() && !failed_) {
             bench.delivery()->probe_all();
             auto again = stages::retry_pass(bench.delivery(), how_.unspool);
@@ -102,24 +105,63 @@ private:
         }
     }
 
-    task<> deliver_input(const std::string& input, const stages::workbench& bench, context& x) {
-        const auto name = input == "-" ? std::string("standard input") : input;
-        const auto refused = [this, name](const stages::refusal& r) {
+    /// The files one after the other, the streams beside them.
+    task<> deliver_sources(const stages::workbench& bench, context& x) {
+        return with_scope(x.ex, [this, &bench, &x](task_scope& s) {
+            s.spawn(deliver_files(bench, x));
+            for (const auto& stream : streams_) s.spawn(deliver_stream(stream.of_run(), bench, x));
+        });
+    }
+
+    task<> deliver_files(const stages::workbench& bench, context& x) {
+        for (const auto& input : inputs_) {
+            if (x.stop.draining() || failed_) break;
+            co_await deliver_input(input, bench, x);
+        }
+    }
+
+    task<> deliver_stream(stages::ingest_stream::options stream, const stages::workbench& bench, context& x) {
+        const auto name = stream.name;
+        if (how_.batch) unbounded(stream);
+        stages::ingest_stream source(files_, std::move(stream));
+        const auto outcome = source.outcome();
+        auto routing = routing_of(bench, name);
+        if (how_.batch)
+            co_await run_batches(std::nullopt, std::move(source), std::move(routing), bench, x);
+        else
+            co_await run_events(std::move(source), std::move(routing), bench, x);
+        const bool wrong = report_stream(x.log, name, *outcome);
+        failed_ = failed_ || wrong;
+    }
+
+    /// What is refused is logged by the name of its input.
+    stages::normalize_config::options routing_of(const stages::workbench& bench,
+                                                 const std::string& name) const {
+        auto routing = bench.routing();
+        routing.shape = how_.shape;
+        routing.routing = std::make_shared<const stages::routing_table>(how_.routing);
+        routing.refused = refusals_of(name);
+        return routing;
+    }
+
+    stages::refusal_sink refusals_of(const std::string& name) const {
+        return [this, name](const stages::refusal& r) {
             log_.warning("refused a line",
                          {{"input", name}, {"line", r.line}, {"offset", r.offset}, {"reason", r.reason}});
         };
+    }
+
+    task<> deliver_input(const std::string& input, const stages::workbench& bench, context& x) {
+        const auto name = input == "-" ? std::string("standard input") : input;
         stages::ingest_lines::options lines;
         lines.max_line = how_.max_event_bytes;
         lines.books = books_;
-        lines.refused = refused;
+        lines.refused = refusals_of(name);
         if (how_.batch) unbounded(lines);
         stages::ingest_lines source(input, lines);
         const auto outcome = source.outcome();
 
-        auto routing = bench.routing();
-        routing.shape = how_.shape;
-        routing.routing = std::make_shared<const stages::routing_table>(how_.routing);
-        routing.refused = refused;
+        auto routing = routing_of(bench, name);
         if (how_.batch)
             co_await run_batches(input, std::move(source), std::move(routing), bench, x);
         else
@@ -133,7 +175,8 @@ private:
                         {{"input", name}});
     }
 
-    task<> run_events(stages::ingest_lines source, stages::normalize_config::options routing,
+    template <class Source>
+    task<> run_events(Source source, stages::normalize_config::options routing,
                       const stages::workbench& bench, context& x) {
         auto pipeline = stages::reference_pipeline(std::move(source), std::move(routing), bench.delivery(),
                                                    how_.services);
@@ -141,24 +184,26 @@ private:
     }
 
     /// What is gathered has no verdict before its object has one: gather() bounds it, not the source.
-    static void unbounded(stages::ingest_lines::options& lines) {
-        lines.max_in_flight = std::numeric_limits<std::size_t>::max();
-        lines.max_in_flight_bytes = std::numeric_limits<std::size_t>::max();
+    template <class Options> static void unbounded(Options& source) {
+        source.max_in_flight = std::numeric_limits<std::size_t>::max();
+        source.max_in_flight_bytes = std::numeric_limits<std::size_t>::max();
     }
 
-    task<> run_batches(const std::string& input, stages::ingest_lines source,
+    /// `input`: the file that may be read again, if it is one.
+    template <class Source>
+    task<> run_batches(std::optional<std::string> input, Source source,
                        stages::normalize_config::options routing, const stages::workbench& bench,
                        context& x) {
         stages::gather::options batch;
         batch.how = *how_.batch;
-        auto identity = input == "-" ? std::nullopt : stages::identity_of_file(input);
+        auto identity = input && *input != "-" ? stages::identity_of_file(*input) : std::nullopt;
         if (identity) {
             auto plan =
-                co_await stages::cut_plan::open(x, files_, how_.data_dir, std::move(*identity), input);
+                co_await stages::cut_plan::open(x, files_, how_.data_dir, std::move(*identity), *input);
             if (!plan) {
                 failed_ = true;
                 x.log.error("the plan of the input cannot be opened, so nothing of it is accepted",
-                            {{"input", input}, {"reason", plan.error().context()}});
+                            {{"input", *input}, {"reason", plan.error().context()}});
                 co_return;
             }
             batch.plan = std::move(*plan);
@@ -181,6 +226,7 @@ private:
     const storage::registry& stores_;
     storage::system_files files_{};
     std::vector<std::string> inputs_;
+    std::vector<stream_settings> streams_;
     logger log_;
     std::shared_ptr<stages::account> books_{};
     closing_account closed_{};
@@ -195,7 +241,8 @@ int run_verb(const run_arguments& args) {
     const auto configured = load_configuration(args.config, args.overrides, stores);
     if (!print_faults(args.config, configured)) return exit_code::usage;
     auto inputs = args.inputs.empty() ? configured.what.inputs : args.inputs;
-    if (inputs.empty()) {
+    auto streams = args.inputs.empty() ? configured.what.streams : std::vector<stream_settings>();
+    if (inputs.empty() && streams.empty()) {
         std::fputs("error: no input: name files, or - for standard input, or sources in the configuration\n",
                    stderr);
         return exit_code::usage;
@@ -205,7 +252,7 @@ int run_verb(const run_arguments& args) {
     run_options options;
     options.log = console_log();
     options.blocking_threads = 8;
-    one_shot job(configured.what, stores, std::move(inputs), options.log);
+    one_shot job(configured.what, stores, std::move(inputs), std::move(streams), options.log);
     const auto report = firehose::run([&job](context& x) { return job.run(x); }, options);
     return job.finish(report, args.json);
 }

@@ -4,6 +4,7 @@
 #include "examples/firehose/console.hpp"
 #include "examples/firehose/exit_codes.hpp"
 #include "examples/firehose/http_api.hpp"
+#include "examples/firehose/pulling.hpp"
 #include "examples/firehose/verbs.hpp"
 #include "http/server_tls.hpp"
 #include "pipeline/call_on.hpp"
@@ -80,7 +81,8 @@ public:
         if (report.how == ending::failed) log_.error("the server failed", {{"reason", report.what}});
         if (!problem_.empty()) return exit_code::usage;
         auto closed = closed_;
-        closed.accepted = closed.refused = 0;
+        closed.accepted = pulled_;
+        closed.refused = 0;
         for (const auto& api : apis_) {
             closed.accepted += api->ingest().accepted();
             closed.refused += api->ingest().refused();
@@ -271,7 +273,15 @@ private:
         return with_scope(x.ex, [this, &x](task_scope& s) {
             s.spawn(deliver_log(x));
             s.spawn(deliver_spool(x));
+            s.spawn(pull_streams(x, how_, files_,
+                                 [this](stages::log_append e) { return keep_pulled(std::move(e)); }));
         });
+    }
+
+    task<result<stages::log_receipt>> keep_pulled(stages::log_append events) {
+        auto receipt = co_await log_store_->append(std::move(events));
+        if (receipt.has_value()) pulled_ += receipt->count;
+        co_return receipt;
     }
 
     task<> deliver_log(context& x) {
@@ -379,7 +389,7 @@ private:
     std::size_t calls_ = 0;  ///< appends of other shards under way
     closing_account closed_{};
     std::vector<stages::backlog> spool_at_end_{};
-    std::uint64_t pending_ = 0;
+    std::uint64_t pending_ = 0, pulled_ = 0;
 };
 
 /// Connections are files, and the usual soft limit is 1,024.

@@ -1,6 +1,7 @@
 /// firehose validate: every fault at once; with --live, every destination is asked too.
 #include "examples/firehose/console.hpp"
 #include "examples/firehose/exit_codes.hpp"
+#include "examples/firehose/pulling.hpp"
 #include "examples/firehose/this_machine.hpp"
 #include "examples/firehose/verbs.hpp"
 #include "http/client.hpp"
@@ -92,6 +93,17 @@ task<> ask_spool(context& x, const configuration& how, std::vector<answer>& answ
     answers.push_back(std::move(dead));
 }
 
+task<> ask_streams(context& x, const configuration& how, std::vector<answer>& answers) {
+    storage::system_files files;
+    for (const auto& which : how.streams) {
+        answer out;
+        out.to.service = "source";
+        out.to.bucket = which.common.name;
+        out.problem = co_await ask_stream(x, which, files);
+        answers.push_back(std::move(out));
+    }
+}
+
 task<> ask_all(context& x, const configuration& how, const storage::registry& stores, live_report& report) {
     auto& answers = report.answers;
     http::client http(x, how.http);
@@ -113,6 +125,7 @@ task<> ask_all(context& x, const configuration& how, const storage::registry& st
         answers.push_back({to, std::move(problem), {}});
     }
     co_await ask_spool(x, how, answers);
+    co_await ask_streams(x, how, answers);
     for (const auto& [id, source] : sources.all())
         report.credentials.push_back({id, source->describe(), source->expires_in()});
 }
