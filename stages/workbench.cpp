@@ -2,6 +2,7 @@
 
 #include "http/client.hpp"
 #include "stages/directory_spool.hpp"
+#include "stages/distant_spool.hpp"
 #include "storage/file_system.hpp"
 
 #include <algorithm>
@@ -64,11 +65,25 @@ task<result<std::unique_ptr<workbench>>> workbench::open(context& x, workbench_o
         if (!shared) co_return shared.error();
         bench->spool_ = std::move(*shared);
     }
-    bench->books_ = std::make_shared<account>();
-    const stages::delivery::parts parts{base.how.stores, base.how.credentials, base.environment,
-                                        *bench->spool_, bench->books_};
-    bench->delivery_ = std::make_shared<stages::delivery>(x, parts, base.how.delivery);
+    bench->make_delivery(x);
     co_return bench;
+}
+
+std::unique_ptr<workbench> workbench::open_beside(context& x, workbench_options how, executor home_shard,
+                                                  spool_backend& home) {
+    std::unique_ptr<workbench> bench(new workbench);
+    bench->base_ = std::make_unique<foundation>(x, std::move(how));
+    bench->spool_ = std::make_unique<distant_spool>(std::move(home_shard), home);
+    bench->make_delivery(x);
+    return bench;
+}
+
+void workbench::make_delivery(context& x) {
+    auto& base = *base_;
+    books_ = std::make_shared<account>();
+    const stages::delivery::parts parts{base.how.stores, base.how.credentials, base.environment, *spool_,
+                                        books_};
+    delivery_ = std::make_shared<stages::delivery>(x, parts, base.how.delivery);
 }
 
 normalize_config::options workbench::routing(target_list otherwise) const {

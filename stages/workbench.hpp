@@ -36,6 +36,10 @@ public:
     /// Recovers the spool, which takes as long as reading it. Fails when the data directory cannot be
     /// used or another process has it. May be cancelled; leaves nothing behind.
     static task<result<std::unique_ptr<workbench>>> open(context& x, workbench_options how);
+    /// For another shard: with books, stores and connections of its own, and the spool of `home`, which
+    /// outlives it, as does the shard it is on.
+    static std::unique_ptr<workbench> open_beside(context& x, workbench_options how, executor home_shard,
+                                                  spool_backend& home);
     ~workbench();
 
     const std::shared_ptr<stages::delivery>& delivery() const noexcept { return delivery_; }
@@ -51,6 +55,7 @@ public:
 private:
     struct foundation;
     workbench();
+    void make_delivery(context& x);
 
     std::unique_ptr<foundation> base_;
     std::unique_ptr<spool_backend> spool_;

@@ -136,7 +136,7 @@ public:
     void load(const json::object& document) {
         const object_reader top(document, "", out_.faults);
         top.only({"data_dir", "credentials", "flows", "default", "event", "delivery", "spool", "sources",
-                  "server"});
+                  "run", "server"});
         std::string data_dir = "data";
         top.read("data_dir", data_dir);
         out_.what.data_dir = out_.what.base_directory / data_dir;
@@ -153,6 +153,11 @@ public:
         if (out_.what.batch) place_by(out_.what.batch.value(), timestamp_, out_.what.shape);
         if (const auto spool = top.object("spool")) read_spool(*spool);
         if (const auto* sources = top.find("sources")) read_sources(*sources, secrets_, out_);
+        if (const auto how = top.object("run")) {
+            how->only({"shards", "shard_bytes"});
+            how->read("shards", out_.what.run.shards, 0, 1024);
+            how->read("shard_bytes", out_.what.run.shard_bytes, 1, 1ULL << 40);
+        }
         if (const auto server = top.object("server"))
             out_.what.server = read_server(*server, out_.what.base_directory);
         out_.what.server.ingest.max_event = out_.what.max_event_bytes;
