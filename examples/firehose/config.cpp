@@ -204,13 +204,19 @@ private:
     }
 
     void read_event(const object_reader& from) {
-        from.only({"id", "group", "flow", "timestamp", "missing_id", "max_bytes"});
+        from.only({"id", "group", "flow", "timestamp", "missing_id", "max_bytes", "check"});
         auto& shape = out_.what.shape;
         from.read_pointers("id", shape.id);
         from.read_pointers("group", shape.group);
         from.read_pointers("flow", shape.flow);
         from.read_pointers("timestamp", timestamp_);
         from.read("max_bytes", out_.what.max_event_bytes, 1, 1ULL << 30);
+        std::string check = "full";
+        from.read("check", check);
+        if (check == "fields")
+            shape.check = stages::event_check::fields;
+        else if (check != "full")
+            from.fail("check", "must be \"full\" or \"fields\"");
         std::string missing = "hash";
         from.read("missing_id", missing);
         if (missing == "dead_letter")
