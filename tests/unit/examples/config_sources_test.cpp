@@ -41,7 +41,7 @@ BOOST_FIXTURE_TEST_SUITE(config_sources, sources_fixture)
 BOOST_AUTO_TEST_CASE(a_stream_needs_a_url_a_resource_and_a_token) {
     const auto found = one("{" + least + R"(,"token":"abc"})");
     const auto& how = found.common;
-    BOOST_TEST(describe(how.at) == "https://api.getbase.com:443/v3/leads/stream");
+    BOOST_TEST(describe(how.at) == "https://api.getbase.com/v3/leads/stream");
     BOOST_TEST(how.with.token.reveal() == "abc");
     BOOST_TEST(how.name == "api.getbase.com-443-leads");
     BOOST_TEST(how.directory == file.directory() / "d/sources/api.getbase.com-443-leads");
