@@ -67,8 +67,10 @@ std::optional<error> read_meta(std::string_view text, pulled_page& out) {
 
 /// Members nobody asks for must be JSON all the same: half of an answer is none.
 std::optional<error> check_unknown(const json_member& member) {
+    json::parse_options how;
+    how.max_depth = 512;  // as events may have
     boost::system::error_code ec;
-    json::parse(member.value, ec);
+    json::parse(member.value, ec, {}, how);
     if (!ec) return std::nullopt;
     return unusable("", "a member beside \"items\" and \"meta\" is not JSON: " + ec.message());
 }

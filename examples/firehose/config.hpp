@@ -35,7 +35,7 @@ struct configuration {
     stages::unspool::options unspool{};
     http::client_options http{};
     std::optional<stages::sqs_spool_settings> sqs{};  ///< none: the spool is a directory of data_dir
-    std::vector<std::string> inputs{};    ///< of the file sources, in order; "-" is standard input
+    std::vector<std::string> inputs{};  ///< of the file sources, in order; "-" is standard input
     std::vector<stream_settings> streams{};
     std::vector<std::string> services{};  ///< named by flows and default, each once
     server_settings server{};
