@@ -33,7 +33,7 @@ public:
           client_(client),
           x_(x),
           next_(place.stored().empty() ? how.start : place.stored()),
-          durable_(next_),
+          durable_(place.stored()),
           limit_(how.limit),
           seen_(how.remember),
           window_([this](std::uint64_t upto) { commit(upto); }),
@@ -41,7 +41,7 @@ public:
           load_(std::make_shared<load>()),
           saving_(x.ex, 1) {
         if (!how.flow.empty()) flow_ = copy_to_slab(how.flow);
-        report_.durable = place.stored();
+        report_.durable = durable_;
     }
 
     task<> run(sender<raw_event> out) {
@@ -225,7 +225,7 @@ private:
         open_.clear();
         seen_.forget();
         load_->lost = false;
-        next_ = durable_;
+        next_ = durable_.empty() ? how_.start : durable_;
         co_return true;
     }
 
@@ -288,11 +288,10 @@ private:
         }
     }
 
-    /// Never `durable_` itself where it is a word and no position: what it means moves.
     task<result<>> save() {
         const permit alone = co_await saving_.acquire();
         const auto upto = durable_;
-        if (upto == place_.stored() || is_keyword(upto)) co_return result<>();
+        if (upto == place_.stored()) co_return result<>();
         auto saved = co_await place_.save(upto);
         if (saved.has_error())
             x_.log.error("the position of a stream cannot be saved; after a restart events are pulled again",

@@ -9,7 +9,6 @@
 #include <chrono>
 #include <memory>
 #include <string>
-#include <string_view>
 
 namespace firehose::stages {
 
@@ -20,10 +19,6 @@ struct stream_place {
 
 /// "https://api.getbase.com/v3/leads/stream", for people.
 std::string describe(const stream_place& at);
-
-/// The positions every stream knows.
-inline constexpr std::string_view tail_position = "tail";
-inline constexpr std::string_view top_position = "top";
 
 /// One request at a time. Single shard. Errors name the stream, the status and what the server's error
 /// envelope says, never the query or a token. Dispositions: `slow_down` for 429, `retry` for what may pass,

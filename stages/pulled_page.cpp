@@ -40,7 +40,9 @@ std::optional<std::uint64_t> parse_sequence(std::string_view text) {
 /// It is sent back as it came, and kept in a file of lines.
 bool is_position(std::string_view text) {
     const auto plain = [](char c) { return static_cast<unsigned char>(c) >= 0x20 && c != 0x7F; };
-    return !text.empty() && text.size() <= longest_position && std::ranges::all_of(text, plain);
+    const bool names_none = text == tail_position || text == top_position;  // what they mean moves
+    return !text.empty() && text.size() <= longest_position && std::ranges::all_of(text, plain) &&
+           !names_none;
 }
 
 /// Fills position and top.
@@ -52,7 +54,9 @@ std::optional<error> read_meta(std::string_view text, pulled_page& out) {
     const auto* position = meta.get_object().if_contains("position");
     if (position == nullptr) return unusable("/meta/position", "is missing");
     if (!position->is_string() || !is_position(position->get_string()))
-        return unusable("/meta/position", "must be a string of 1 to 4096 bytes without control characters");
+        return unusable(
+            "/meta/position",
+            "must be a string of 1 to 4096 bytes without control characters that is neither tail nor top");
     const auto* top = meta.get_object().if_contains("top");
     if (top == nullptr) return unusable("/meta/top", "is missing");
     if (!top->is_bool()) return unusable("/meta/top", "must be true or false");
@@ -63,8 +67,10 @@ std::optional<error> read_meta(std::string_view text, pulled_page& out) {
 
 /// Members nobody asks for must be JSON all the same: half of an answer is none.
 std::optional<error> check_unknown(const json_member& member) {
+    json::parse_options how;
+    how.max_depth = 512;  // as events may have
     boost::system::error_code ec;
-    json::parse(member.value, ec);
+    json::parse(member.value, ec, {}, how);
     if (!ec) return std::nullopt;
     return unusable("", "a member beside \"items\" and \"meta\" is not JSON: " + ec.message());
 }

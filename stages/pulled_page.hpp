@@ -12,6 +12,10 @@
 
 namespace firehose::stages {
 
+/// The positions every stream knows: the oldest event it has, and its end.
+inline constexpr std::string_view tail_position = "tail";
+inline constexpr std::string_view top_position = "top";
+
 /// `bytes` point into the page's `backing`, in which `event_reader::padding` bytes follow.
 struct pulled_event {
     bytes_view bytes{};

@@ -49,6 +49,7 @@ public:
                     "timeout_ms",
                     "backoff_ms",
                     "backoff_cap_ms",
+                    "save_ms",
                     "page_bytes",
                     "remember",
                     "barren_pages",
@@ -192,6 +193,7 @@ private:
         from_.read("attempts", attempts, 0, 1'000'000);
         if (from_.find("attempts")) stream_.attempts = attempts;
         from_.read("poll_ms", how.poll);
+        from_.read("save_ms", how.save_every);
         unsigned rate = 10;
         from_.read("requests_per_second", rate, 1, 1000);
         how.apart = std::chrono::milliseconds(1000 / rate);

@@ -19,7 +19,7 @@ from support import ALL_DELIVERED, INTERNAL, USAGE, directory, key_of, lead_obje
 KILLS = int(os.environ.get("FIREHOSE_KILLS", "8"))
 SEED = int(os.environ.get("FIREHOSE_SEED", str(random.SystemRandom().randrange(1 << 32))))
 TOKEN = "canary-bearer-token-of-the-stream"
-QUICK = {"poll_ms": 40, "requests_per_second": 1000, "backoff_ms": 5, "backoff_cap_ms": 40}
+QUICK = {"poll_ms": 40, "save_ms": 20, "requests_per_second": 1000, "backoff_ms": 5, "backoff_cap_ms": 40}
 
 
 def crm_event(number, resource=1, sequence=1):
@@ -259,7 +259,7 @@ class StreamSource(Serving):
             grow(draw.randrange(100, 400))
             verb = ["serve", "run"][life % 2]
             process = self.start(verb, "--config", "firehose.json", environment=self.environment)
-            until = time.monotonic() + draw.uniform(0.05, 1.0)  # the moment of the kill
+            until = time.monotonic() + draw.uniform(0.05, 2.0)  # the moment of the kill
             while time.monotonic() < until:
                 grow(3)
                 time.sleep(0.005)

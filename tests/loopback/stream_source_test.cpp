@@ -28,34 +28,12 @@ const std::string product_event =
  "meta":{"event_id":"unJp3ZIhQqGt5gqqAe9NPw","event_type":"updated","event_cause":"interaction","sequence":2,
          "previous":{"prices":[{"amount":"31.69","currency":"USD"}],"max_markup":662},
          "type":"product","event_time":"2026-01-21T06:40:23Z"}})";
-const std::string
-    deal_event =
-        R"({"data":{"id":9,"name":"Deal A","value":"10.25","currency":"EUR","custom_field_values":[{"value":"x","custom_field":
-  {"data":{"id":5,"name":"Region (renamed)",
-    "resource_type" : "deal", "type" : "string"
-}
-, "meta" : {"type" : "custom_field"}
-}
-}]
-}
-, "meta" : {
-    "event_id" : "…",
-    "event_type" : "updated",
-    "event_cause" : "embedded_object_event",
-    "sequence" : 7,
-    "previous" : {
-        "custom_field_values" : [ {
-            "value" : "x",
-            "custom_field" : {
-                "data" : {"id" : 5, "name" : "Region", "resource_type" : "deal", "type" : "string"},
-                "meta" : {"type" : "custom_field"}
-            }
-        } ]
-    },
-    "type" : "deal",
-    "event_time" : "2026-01-21T06:41:00Z"
-}
-})";
+const std::string deal_event =
+    R"json({"data":{"id":9,"name":"Deal A","value":"10.25","currency":"EUR","custom_field_values":[{"value":"x","custom_field":
+  {"data":{"id":5,"name":"Region (renamed)","resource_type":"deal","type":"string"},"meta":{"type":"custom_field"}}}]},
+ "meta":{"event_id":"…","event_type":"updated","event_cause":"embedded_object_event","sequence":7,
+  "previous":{"custom_field_values":[{"value":"x","custom_field":{"data":{"id":5,"name":"Region","resource_type":"deal",
+  "type":"string"},"meta":{"type":"custom_field"}}}]},"type":"deal","event_time":"2026-01-21T06:41:00Z"}})json";
 
 /// base64 of "firehose.tag.by_account,3,46760".
 const std::string documented_position = "ZmlyZWhvc2UudGFnLmJ5X2FjY291bnQsMyw0Njc2MA==";

@@ -41,7 +41,7 @@ BOOST_FIXTURE_TEST_SUITE(config_sources, sources_fixture)
 BOOST_AUTO_TEST_CASE(a_stream_needs_a_url_a_resource_and_a_token) {
     const auto found = one("{" + least + R"(,"token":"abc"})");
     const auto& how = found.common;
-    BOOST_TEST(describe(how.at) == "https://api.getbase.com:443/v3/leads/stream");
+    BOOST_TEST(describe(how.at) == "https://api.getbase.com/v3/leads/stream");
     BOOST_TEST(how.with.token.reveal() == "abc");
     BOOST_TEST(how.name == "api.getbase.com-443-leads");
     BOOST_TEST(how.directory == file.directory() / "d/sources/api.getbase.com-443-leads");
@@ -76,7 +76,7 @@ BOOST_AUTO_TEST_CASE(every_key_of_a_stream_is_read) {
     file.write("token.txt", "from-a-file\n");
     const auto found =
         one(R"({"type":"stream","name":"Crm_1.x","url":"http://127.0.0.1:8080/crm/","resource":"deals",
-        "token":{"file":"token.txt"},"flow":"f1","start":"p17","expired":"stop","limit":7,"poll_ms":11,
+        "token":{"file":"token.txt"},"flow":"f1","start":"p17","expired":"stop","limit":7,"poll_ms":11,"save_ms":17,
         "requests_per_second":20,"timeout_ms":12,"backoff_ms":13,"backoff_cap_ms":14,"page_bytes":4096,
         "remember":15,"barren_pages":16,"user_agent":"acme/1","ca_file":"roots.pem"})");
     const auto& how = found.common;
@@ -89,6 +89,7 @@ BOOST_AUTO_TEST_CASE(every_key_of_a_stream_is_read) {
     BOOST_TEST((how.expired == on_expired::stop));
     BOOST_TEST(how.limit == 7U);
     BOOST_TEST((how.poll == 11ms));
+    BOOST_TEST((how.save_every == 17ms));
     BOOST_TEST((how.apart == 50ms));
     BOOST_TEST((how.timeout == 12ms));
     BOOST_TEST((how.backoff == 13ms));
