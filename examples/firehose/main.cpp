@@ -6,6 +6,7 @@
 #include "pipeline/log.hpp"
 
 #include <CLI/CLI.hpp>
+#include <malloc.h>
 #include <sys/prctl.h>
 
 #include <cstdio>
@@ -120,6 +121,8 @@ int dispatch(int argc, char** argv) {
 int main(int argc, char** argv) {
     // A core file would hold secrets.
     ::prctl(PR_SET_DUMPABLE, 0);
+    // What is large goes back to the system when it is freed, whatever was large before it.
+    ::mallopt(M_MMAP_THRESHOLD, 1 << 20);
     try {
         return dispatch(argc, argv);
     } catch (const std::exception& e) {

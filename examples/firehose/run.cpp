@@ -54,7 +54,7 @@ public:
           inputs_(std::move(inputs)),
           streams_(std::move(streams)),
           log_(log),
-          shards_(shards_for(how.run, inputs_)),
+          shards_(shards_for(how, inputs_)),
           delivery_(how, files_, shards_, std::move(log)),
           crew_books_(shards_ - 1) {
         for (auto& books : crew_books_)
@@ -83,9 +83,14 @@ public:
     }
 
 private:
-    /// No more than the largest input has parts for.
-    static unsigned shards_for(const run_settings& how, const std::vector<std::string>& inputs) {
-        const auto wanted = how.shards != 0 ? how.shards : std::max(1U, std::thread::hardware_concurrency());
+    /// No more than the largest input has parts for, and the batches' memory has room for.
+    static unsigned shards_for(const configuration& all, const std::vector<std::string>& inputs) {
+        const auto& how = all.run;
+        auto wanted = how.shards != 0 ? how.shards : std::max(1U, std::thread::hardware_concurrency());
+        if (all.batch) {
+            const auto room = std::max<std::size_t>(1, all.batch->memory / (2 * all.batch->bytes));
+            wanted = static_cast<unsigned>(std::min<std::size_t>(wanted, room));
+        }
         std::size_t most = 1;
         for (const auto& input : inputs)
             most = std::max(most, starts_in(input, wanted, how.shard_bytes).size());
