@@ -1,7 +1,7 @@
 /// The configuration file: one JSON document, every fault found at once, each with its place.
 #pragma once
+#include "examples/firehose/pull_settings.hpp"
 #include "examples/firehose/server_settings.hpp"
-#include "examples/firehose/stream_settings.hpp"
 #include "http/options.hpp"
 #include "stages/delivery.hpp"
 #include "stages/event_reader.hpp"
@@ -42,7 +42,7 @@ struct configuration {
     http::client_options http{};
     std::optional<stages::sqs_spool_settings> sqs{};  ///< none: the spool is a directory of data_dir
     std::vector<std::string> inputs{};  ///< of the file sources, in order; "-" is standard input
-    std::vector<stream_settings> streams{};
+    std::vector<pull_settings> streams{};
     std::vector<std::string> services{};  ///< named by flows and default, each once
     run_settings run{};
     server_settings server{};

@@ -26,9 +26,9 @@ std::string name_of(const http::authority& to, const std::string& resource) {
     return out;
 }
 
-class stream_reader {
+class pull_reader {
 public:
-    stream_reader(const object_reader& from, secrets how, loaded& out)
+    pull_reader(const object_reader& from, secrets how, loaded& out)
         : from_(from), secrets_(how), out_(out), base_(out.what.base_directory) {}
 
     void read() {
@@ -106,6 +106,7 @@ private:
             from_.fail("url", at.error().context());
             return false;
         }
+        if (!named) return false;
         how.at.to = with_roots(std::move(at->to));
         how.at.path = at->path + "/v3/" + resource + "/stream";
         warn_of_plain(from_, "url", how.at.to);
@@ -113,13 +114,13 @@ private:
         from_.read("name", how.name);
         if (!is_name(how.name))
             from_.fail("name", "must be 1 to 100 letters, digits and \"-_.\", and not begin with a dot");
-        const auto same = [&](const stream_settings& s) { return s.common.name == how.name; };
+        const auto same = [&](const pull_settings& s) { return s.common.name == how.name; };
         if (std::ranges::any_of(out_.what.streams, same))
             from_.fail("name", "two sources have the name \"" + how.name +
                                    "\", by which their positions are kept: give each its own");
         how.directory = out_.what.data_dir / "sources" / how.name;
         base_path_ = std::move(at->path);
-        return named;
+        return true;
     }
 
     void read_credential(bool placed) {
@@ -215,7 +216,7 @@ private:
     loaded& out_;
     const std::filesystem::path& base_;
     std::string base_path_{}, ca_file_{};
-    stream_settings stream_{};
+    pull_settings stream_{};
 };
 
 void read_file_source(const object_reader& from, loaded& out) {
@@ -228,7 +229,7 @@ void read_file_source(const object_reader& from, loaded& out) {
 
 }  // namespace
 
-stages::ingest_stream::options stream_settings::of_run() const {
+stages::ingest_stream::options pull_settings::of_run() const {
     auto out = common;
     out.then = then.value_or(stages::at_top::end);
     out.attempts = attempts.value_or(out.then == stages::at_top::end ? attempts_of_one_shot : 0);
@@ -236,7 +237,7 @@ stages::ingest_stream::options stream_settings::of_run() const {
     return out;
 }
 
-stages::ingest_stream::options stream_settings::of_serve() const {
+stages::ingest_stream::options pull_settings::of_serve() const {
     auto out = common;
     out.then = then.value_or(stages::at_top::poll);
     out.attempts = attempts.value_or(out.then == stages::at_top::end ? attempts_of_one_shot : 0);
@@ -261,7 +262,7 @@ void read_sources(const json::value& value, secrets how, loaded& out) {
         if (type == "file")
             read_file_source(from, out);
         else if (type == "stream")
-            stream_reader(from, how, out).read();
+            pull_reader(from, how, out).read();
         else
             from.fail("type", "must be \"file\" or \"stream\"");
     }

@@ -28,7 +28,7 @@ task<> pull_streams(context& x, const configuration& how, storage::file_system& 
     });
 }
 
-task<std::string> ask_stream(context& x, const stream_settings& which, storage::file_system& files) {
+task<std::string> ask_stream(context& x, const pull_settings& which, storage::file_system& files) {
     const auto& how = which.common;
     http::client http(x, how.http);
     const auto connect = http.transports();

@@ -15,7 +15,7 @@ task<> pull_streams(context& x, const configuration& how, storage::file_system& 
                     stages::append_to_log::append_function append);
 
 /// Asks for the end of the stream, which changes nothing there and here. What is wrong, or nothing.
-task<std::string> ask_stream(context& x, const stream_settings& which, storage::file_system& files);
+task<std::string> ask_stream(context& x, const pull_settings& which, storage::file_system& files);
 
 /// Logs how a source ended; true when something is wrong.
 bool report_stream(const logger& log, const std::string& name, const stages::ingest_stream::report& what);

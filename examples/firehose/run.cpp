@@ -48,7 +48,7 @@ bool inputs_can_be_read(const std::vector<std::string>& inputs) {
 class one_shot {
 public:
     one_shot(const configuration& how, const storage::registry& stores, std::vector<std::string> inputs,
-             std::vector<stream_settings> streams, logger log)
+             std::vector<pull_settings> streams, logger log)
         : how_(how),
           stores_(stores),
           inputs_(std::move(inputs)),
@@ -249,7 +249,7 @@ private:
     const storage::registry& stores_;
     storage::system_files files_{};
     std::vector<std::string> inputs_;
-    std::vector<stream_settings> streams_;
+    std::vector<pull_settings> streams_;
     logger log_;
     unsigned shards_;
     input_delivery delivery_;
@@ -268,7 +268,7 @@ int run_verb(const run_arguments& args) {
     const auto configured = load_configuration(args.config, args.overrides, stores);
     if (!print_faults(args.config, configured)) return exit_code::usage;
     auto inputs = args.inputs.empty() ? configured.what.inputs : args.inputs;
-    auto streams = args.inputs.empty() ? configured.what.streams : std::vector<stream_settings>();
+    auto streams = args.inputs.empty() ? configured.what.streams : std::vector<pull_settings>();
     if (inputs.empty() && streams.empty()) {
         std::fputs("error: no input: name files, or - for standard input, or sources in the configuration\n",
                    stderr);

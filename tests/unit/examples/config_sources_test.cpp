@@ -19,7 +19,7 @@ struct sources_fixture {
             "delivery":{"timeout_ms":1234,"http":{"proxy":{"url":"http://127.0.0.1:3128"}}},"sources":)";
         return file.load(text + std::string(sources) + "}");
     }
-    stream_settings one(std::string_view source) {
+    pull_settings one(std::string_view source) {
         auto out = load("[" + std::string(source) + "]");
         BOOST_TEST(pointers_of(out.faults) == "", source);
         BOOST_REQUIRE(out.what.streams.size() == 1U);

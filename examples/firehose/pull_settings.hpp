@@ -7,7 +7,7 @@
 namespace firehose::app {
 
 /// `run` ends at the top unless it is told to poll, `serve` polls unless it is told to end.
-struct stream_settings {
+struct pull_settings {
     stages::ingest_stream::options common{};
     std::optional<stages::at_top> then{};
     std::optional<unsigned> attempts{};  ///< none: 10 where it ends at the top, else without end
