@@ -195,7 +195,8 @@ result<> address_guard::check(const authority& to) const {
     if (host.ends_with('.')) host.remove_suffix(1);
     if (host.empty() || !is_name_text(host)) return refused(to, "its host is neither a name nor an address");
     if (ends_in_number(host)) return refused(to, "its host is a number, but not a plain address");
-    if (is_local_name(host) && !development) return refused(to, "its host is this machine");
+    if (is_local_name(host) && !problem(ip::address_v4::loopback()).empty())
+        return refused(to, "its host is this machine");
     return {};
 }
 
