@@ -50,8 +50,9 @@ int dispatch(int argc, char** argv) {
         "2 usage or configuration, 3 some input was refused, 4 the run failed.");
 
     bool core_dumps = false;
-    app.add_flag("--core-dumps", core_dumps,
-                 "Lets the system write a core file after a crash: it holds the secrets in use. Before the verb");
+    app.add_flag(
+        "--core-dumps", core_dumps,
+        "Lets the system write a core file after a crash: it holds the secrets in use. Before the verb");
 
     std::vector<std::string> settings;
     run_arguments run;
