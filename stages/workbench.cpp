@@ -23,6 +23,11 @@ bool is_within(const std::filesystem::path& inner, const std::filesystem::path& 
     return std::mismatch(outer.begin(), outer.end(), inner.begin(), inner.end()).first == outer.end();
 }
 
+http::client_options unguarded(http::client_options how) {
+    how.guard.reset();
+    return how;
+}
+
 }  // namespace
 
 /// What spool and delivery refer to, so it goes last.
@@ -30,7 +35,8 @@ struct workbench::foundation {
     foundation(context& x, workbench_options options)
         : how(std::move(options)),
           http(x, how.http),
-          credentials({x, http.transports(), how.machine}),
+          own(x, unguarded(how.http)),
+          credentials({x, own.transports(), how.machine}),
           environment{x, http, how.base_directory} {
         environment.credentials = &credentials;
         environment.settings = [this](const storage::destination& to) {
@@ -41,6 +47,7 @@ struct workbench::foundation {
 
     workbench_options how;
     http::client http;
+    http::client own;  ///< to where the operator's credentials come from, which may well be this machine
     storage::credential_sources credentials;
     storage::store_environment environment;
     storage::system_files files{};

@@ -1,5 +1,6 @@
 /// firehose serve: events in by HTTP, durable before the 2xx; delivered from the event log until stopped.
 #include "examples/firehose/bench_options.hpp"
+#include "examples/firehose/check_api.hpp"
 #include "examples/firehose/closing_account.hpp"
 #include "examples/firehose/console.hpp"
 #include "examples/firehose/exit_codes.hpp"
@@ -63,6 +64,10 @@ public:
             if (everyone && !socket.loopback_only())
                 return socket.address() + " can be reached from other machines: that needs tokens, "
                                           "\"development\" is for loopback addresses";
+        for (const auto& socket : sockets)
+            if (how_.server.check.guard.development && !socket.loopback_only())
+                return socket.address() + " can be reached from other machines, which \"check\" with "
+                                          "\"development\" would lead to this one";
         for (unsigned i = 1; i < shards_; ++i)
             if (auto problem = open_more_sockets(ours); !problem.empty()) return problem;
         return load_tls() ? "" : tls_problem_;
@@ -178,6 +183,10 @@ private:
         apis_.push_back(
             std::make_unique<http_api>(x, settings, how_.shape, std::move(access), std::move(backend)));
         apis_.back()->server().use_tls(tls_);
+        auto checks = how_.server.check;
+        checks.at_once = std::max(1U, checks.at_once / shards_);
+        checks_.push_back(std::make_unique<check_api>(x, std::move(checks), how_.http, stores_));
+        checks_.back()->add_to(apis_.back()->routes());
         if (shard != 0) return;
         for (const auto& socket : sockets_.front())
             x.log.info("listening",
@@ -382,6 +391,7 @@ private:
     std::unique_ptr<stages::workbench> bench_{};
     std::shared_ptr<const stages::ingest_journal::view> progress_{};
     latency_histogram settled_{};
+    std::vector<std::unique_ptr<check_api>> checks_{};
     std::vector<std::unique_ptr<http_api>> apis_{};
     time_source::steady begun_{};
     std::atomic<bool> ready_ = false;

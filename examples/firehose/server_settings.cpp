@@ -128,7 +128,7 @@ void read_log(const object_reader& from, stages::event_log_options& out) {
 
 server_settings read_server(const object_reader& from, const std::filesystem::path& base) {
     server_settings out;
-    from.only({"listen", "tls", "tokens", "development", "access_log", "shards", "limits", "log"});
+    from.only({"listen", "tls", "tokens", "development", "access_log", "shards", "limits", "log", "check"});
     out.listen = read_listen(from, out.listen);
     read_flag(from, "development", out.development);
     read_flag(from, "access_log", out.access_log);
@@ -147,6 +147,7 @@ server_settings read_server(const object_reader& from, const std::filesystem::pa
     if (const auto tokens = from.object("tokens")) out.tokens = read_tokens(*tokens);
     if (const auto limits = from.object("limits")) read_limits(*limits, out);
     if (const auto log = from.object("log")) read_log(*log, out.log);
+    if (const auto check = from.object("check")) out.check = read_check(*check, base);
     out.ingest.max_body = out.limits.body;
     if (out.tokens.empty() && !out.development)
         from.fail("tokens", "are required: without any nobody gets in. For a try on this machine, set "

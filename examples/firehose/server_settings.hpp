@@ -1,5 +1,6 @@
 /// The "server" section of the configuration.
 #pragma once
+#include "examples/firehose/check_settings.hpp"
 #include "http/digest.hpp"
 #include "http/server_options.hpp"
 #include "stages/ingest_options.hpp"
@@ -38,6 +39,7 @@ struct server_settings {
     http::server_timeouts wait{};
     stages::event_log_options log{};
     stages::ingest_http_options ingest{};
+    check_settings check{};
 };
 
 /// Faults go where the reader puts them.
