@@ -93,9 +93,16 @@ void router::set_errors(std::string prefix, error_writer form) {
 }
 
 const error_writer& router::errors_for(std::string_view path) const {
+    const auto decoded = decode_percent(path);
     for (const auto& [prefix, form] : forms_)
-        if (is_below(path, prefix)) return form;
+        if (is_below(decoded, prefix)) return form;
     return forms_.back().second;
+}
+
+std::vector<const route*> router::all() const {
+    std::vector<const route*> out;
+    for (const auto& e : entries_) out.push_back(&e.what);
+    return out;
 }
 
 bool router::fits(const segment& s, std::string_view decoded) {

@@ -42,6 +42,8 @@ public:
     /// `path` is still encoded. Never keeps a reference to it.
     route_match find(std::string_view method, std::string_view path) const;
     const error_writer& errors_for(std::string_view path) const;
+    /// Method and pattern of each, the more literal ones first.
+    std::vector<const route*> all() const;
 
 private:
     enum class kind { literal, text, id, number, word };

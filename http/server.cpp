@@ -145,6 +145,15 @@ std::string make_uuid(randomness& random) {
     return out;
 }
 
+/// The path in a request line as far as it has come, for the form of errors: nobody has checked it.
+std::string_view path_of_line(std::string_view head) {
+    head = head.substr(0, head.find_first_of("\r\n"));
+    auto target = head.substr(std::min(head.find(' ') + 1, head.size()));
+    if (const auto scheme = target.find("://"); scheme < target.find('/'))
+        target.remove_prefix(std::min(target.find('/', scheme + 3), target.size()));
+    return target.substr(0, target.find_first_of("? "));
+}
+
 bool is_sendable(std::string_view text) {
     return std::ranges::none_of(text, [](char c) { return (c >= 0 && c < ' ' && c != '\t') || c == 0x7f; });
 }
@@ -550,7 +559,7 @@ private:
         of.head.id = make_uuid(core_.x.random);
         of.head.peer = address_;
         of.head.tls = is_tls;
-        of.form = &core_.routes.errors_for("");
+        of.form = &core_.routes.errors_for(path_of_line(buffered()));
         of.most = core_.how.most.body;
         auto why = came.why ? std::move(came.why) : begin(of, came.length);
         answer made = refusal(500, "server_error", "the server failed to answer this request");

@@ -76,6 +76,7 @@ event_log::open(context& x, storage::file_system& fs, std::filesystem::path data
     storage::journal_options journal;
     journal.segment_bytes = how.segment_bytes;
     journal.max_payload = 1u << 30;
+    journal.index_every = 64u << 10;  // many readers, each at a position of its own
     storage::record_visitor visit = [&log = *made](const storage::recovered_record& r) { log.visit(r); };
     auto opened = co_await storage::journal::open(x, fs, made->root_ / "journal", journal, std::move(visit));
     if (opened.has_error()) co_return opened.error();
@@ -207,11 +208,6 @@ task<result<std::vector<log_block>>> event_log::read(log_position from, std::siz
         }
     }
     co_return out;
-}
-
-log_position event_log::begin() const {
-    const auto all = journal_->segments();
-    return all.empty() ? end() : all.front().name.first;
 }
 
 task<> event_log::grown(log_position from) {

@@ -50,7 +50,7 @@ public:
     task<result<std::vector<log_block>>> read(log_position from, std::size_t max_bytes);
 
     /// The oldest position that may still be there.
-    log_position begin() const;
+    log_position begin() const noexcept { return journal_->first_sequence(); }
     /// The position the next event gets.
     log_position end() const noexcept { return journal_->next_sequence(); }
     /// Returns when end() > `from`. May be cancelled.

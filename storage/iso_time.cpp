@@ -1,5 +1,7 @@
 #include "storage/iso_time.hpp"
 
+#include "storage/sigv4.hpp"
+
 #include <algorithm>
 #include <chrono>
 
@@ -40,6 +42,13 @@ std::optional<time_source::wall> parse_iso_time(std::string_view text) {
     const int second = number(text.substr(17, 2));
     if (!date.ok() || hour > 23 || minute > 59 || second > 60) return std::nullopt;
     return sys_days(date) + hours(hour) + minutes(minute) + seconds(second);
+}
+
+std::string to_iso_time(time_source::wall when) {
+    std::string out = sigv4::format_stamp(when);  // 20260101T000000Z
+    for (const std::size_t colon : {13U, 11U}) out.insert(colon, 1, ':');
+    for (const std::size_t dash : {6U, 4U}) out.insert(dash, 1, '-');
+    return out;
 }
 
 }  // namespace firehose::storage

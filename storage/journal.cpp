@@ -58,7 +58,12 @@ struct journal::busy_mark {
 };
 
 journal::journal(context& x, file_system& fs, std::filesystem::path directory, journal_options options)
-    : x_(x), fs_(fs), directory_(std::move(directory)), options_(options), changed_(x.ex) {}
+    : x_(x),
+      fs_(fs),
+      directory_(std::move(directory)),
+      options_(options),
+      index_(options.index_every),
+      changed_(x.ex) {}
 
 task<result<std::unique_ptr<journal>>> journal::open(context& x, file_system& fs,
                                                      std::filesystem::path directory, journal_options options,
@@ -80,7 +85,11 @@ task<result<std::unique_ptr<journal>>> journal::open(context& x, file_system& fs
         const auto& where = made->directory_;
         auto ready = make_directories(fs, where.parent_path(), where.filename());
         if (ready.has_error()) return ready.error();
-        return recover_journal(fs, made->directory_, how, visit);
+        const record_visitor see = [&](const recovered_record& r) {
+            made->index_.add(r.where);
+            visit(r);
+        };
+        return recover_journal(fs, made->directory_, how, see);
     };
     auto found = co_await run_blocking(x.blocking, std::move(work));
     if (found.has_error()) co_return found.error();
@@ -195,10 +204,17 @@ void journal::finish_commit(journal_commit& done) {
     }
     if (current_) current_info_ = current_->info;
     for (const auto& request : done.requests) {
+        if (!done.failure)
+            for (const auto& where : request->where) index_.add(where);
         request->failure = done.failure;
         request->finished = true;
     }
     if (done.failure) ++x_.count["journal_failed_commits"];
+}
+
+sequence journal::first_sequence() const noexcept {
+    if (!sealed_.empty()) return sealed_.front().name.first;
+    return current_info_.end != 0 ? current_info_.name.first : next_;
 }
 
 std::vector<segment_info> journal::segments() const {
@@ -268,6 +284,7 @@ task<result<>> journal::remove_before(sequence keep_from) {
             sealed_.push_front(oldest);  // tried again next time
             co_return done;
         }
+        index_.forget(oldest.name);
     }
     co_return result<>();
 }

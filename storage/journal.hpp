@@ -3,6 +3,7 @@
 #include "pipeline/stage.hpp"
 #include "pipeline/wait_queue.hpp"
 #include "storage/file_system.hpp"
+#include "storage/journal_index.hpp"
 #include "storage/journal_recovery.hpp"
 
 #include <cstdint>
@@ -10,6 +11,7 @@
 #include <filesystem>
 #include <map>
 #include <memory>
+#include <optional>
 #include <span>
 #include <vector>
 
@@ -43,6 +45,9 @@ struct journal_options {
     std::uint64_t segment_bytes = 64u << 20;    ///< a segment that has grown to this is followed by another
     std::uint32_t max_payload = 64u << 20;      ///< of one record; longer ones are refused
     std::uint64_t max_commit_bytes = 8u << 20;  ///< of what shares one sync
+    /// How far read_from() may have to read ahead of a sequence that no reader has come to yet; 0: up to a
+    /// segment. Costs 16 bytes of memory for each.
+    std::uint32_t index_every = 0;
 };
 
 /// Single shard; all file calls run on the blocking pool. Outlives its running calls. The owner
@@ -91,6 +96,8 @@ public:
 
     /// Higher than every sequence given so far.
     sequence next_sequence() const noexcept { return next_; }
+    /// No record has a lower sequence; next_sequence() when there is none.
+    sequence first_sequence() const noexcept;
     /// The oldest first; the one that is written to is the last.
     std::vector<segment_info> segments() const;
     const recovery_counts& recovered() const noexcept { return recovered_; }
@@ -106,6 +113,7 @@ private:
     void finish_commit(journal_commit& done);
     task<bool> wait_until_idle();
     std::vector<segment_info> removable_segments(sequence keep_from) const;
+    std::optional<segment_info> segment_from(sequence from, const journal_format::segment_name& after) const;
 
     context& x_;
     file_system& fs_;
@@ -124,6 +132,7 @@ private:
     };
     static constexpr std::size_t hints_limit = 256;
     std::map<sequence, read_hint> hints_;
+    journal_index index_;
     bool busy_ = false;  // a commit or a removal is running
     wait_queue changed_;
 };

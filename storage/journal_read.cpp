@@ -167,10 +167,22 @@ task<std::vector<result<journal_record>>> journal::read(std::vector<record_locat
     co_return co_await run_blocking(x_.blocking, std::move(work));
 }
 
+// The first segment behind `after` with a sequence from `from` on.
+std::optional<segment_info> journal::segment_from(sequence from, const segment_name& after) const {
+    const auto fits = [&](const segment_info& one) { return one.end > from && one.name > after; };
+    const auto found = std::ranges::find_if(sealed_, fits);
+    if (found != sealed_.end()) return *found;
+    return current_info_.end != 0 && fits(current_info_) ? std::optional(current_info_) : std::nullopt;
+}
+
 task<result<std::vector<journal_record>>> journal::read_from(sequence from, std::size_t max_bytes) {
-    for (const segment_info& one : segments()) {
-        if (one.end <= from) continue;
-        std::uint64_t offset = 0;
+    segment_name passed{};
+    for (;;) {
+        const auto next = segment_from(from, passed);
+        if (!next) co_return std::vector<journal_record>();
+        const segment_info& one = *next;
+        passed = one.name;
+        std::uint64_t offset = index_.offset_before(one.name, from);
         if (const auto hint = hints_.find(from); hint != hints_.end() && hint->second.segment == one.name)
             offset = hint->second.offset;
         auto work = [&]() -> result<std::vector<journal_record>> {
@@ -197,7 +209,6 @@ task<result<std::vector<journal_record>>> journal::read_from(sequence from, std:
         hints_.insert_or_assign(last.where.first + std::max(1u, last.count), hint);
         co_return std::move(*found);
     }
-    co_return std::vector<journal_record>();
 }
 
 }  // namespace firehose::storage

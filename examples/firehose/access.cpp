@@ -44,7 +44,8 @@ access_table::access_table(const std::vector<token_entry>& tokens, bool everyone
 
 bool access_table::allows(const role_set& roles, const std::string& access) {
     return (access == needs_ingest && roles.ingest) || (access == needs_read && roles.read) ||
-           (access == needs_admin && roles.admin);
+           (access == needs_admin && roles.admin) || (access == needs_root && roles.read && roles.root) ||
+           access == needs_token;
 }
 
 std::optional<http::refusal> access_table::check(http::request_head& head, const http::route& to) {
@@ -64,6 +65,9 @@ std::optional<http::refusal> access_table::check(http::request_head& head, const
         return no;
     }
     if (allows(who->roles, to.access)) return std::nullopt;
+    if (to.access == needs_root)
+        return http::refusal(403, "insufficient_scope",
+                             "only a token of the root user with the role \"read\" may read event streams");
     return http::refusal(403, "insufficient_scope", "this token has not the role \"" + to.access + "\"");
 }
 

@@ -16,6 +16,8 @@ inline constexpr const char* open_to_all = "open";
 inline constexpr const char* needs_ingest = "ingest";
 inline constexpr const char* needs_read = "read";
 inline constexpr const char* needs_admin = "admin";
+inline constexpr const char* needs_root = "root";    ///< the role read, and to be the root user's
+inline constexpr const char* needs_token = "token";  ///< any
 
 /// Tokens come as `Authorization: Bearer TOKEN`, or as the password of Basic, whose user name is ignored.
 ///

@@ -1,5 +1,8 @@
 #include "examples/firehose/http_api.hpp"
 
+#include "examples/firehose/error_envelope.hpp"
+#include "examples/firehose/openapi.hpp"
+
 namespace firehose::app {
 
 http_api::http_api(context& x, const server_settings& how, stages::event_shape shape, access_table access,
@@ -8,7 +11,8 @@ http_api::http_api(context& x, const server_settings& how, stages::event_shape s
       access_log_(how.access_log),
       access_(std::move(access)),
       backend_(std::move(backend)),
-      ingest_(std::move(shape), how.ingest, backend_.append),
+      ingest_(shape, how.ingest, backend_.append),
+      stream_(x, how.stream, how.public_url, shape, stream_backend()),
       server_(x, routes_, options(how)) {
     using http::answer;
     const auto bind = [this](task<answer> (http_api::*what)(http::request_head&, http::body_reader&)) {
@@ -28,6 +32,25 @@ http_api::http_api(context& x, const server_settings& how, stages::event_shape s
                  .pattern = "/flows/{flow_id}/events",
                  .run = bind(&http_api::events),
                  .access = needs_ingest});
+    routes_.add({.method = "GET",
+                 .pattern = "/v3/{resource:word}/stream",
+                 .run = [this](auto& head, auto& body) { return stream_.get(head, body); },
+                 .access = needs_root});
+    routes_.add({.method = "GET",
+                 .pattern = "/openapi.json",
+                 .run = bind(&http_api::description),
+                 .access = needs_token});
+    routes_.add({.method = "GET",
+                 .pattern = std::string(error_catalogue_path),
+                 .run = bind(&http_api::errors),
+                 .access = needs_token});
+    routes_.set_errors("/v3", error_envelope(how.public_url));
+}
+
+stream_api::backend http_api::stream_backend() const {
+    auto out = backend_.stream;
+    out.ready = backend_.ready;
+    return out;
 }
 
 http::server_options http_api::options(const server_settings& how) {
@@ -79,6 +102,18 @@ task<http::answer> http_api::metrics(http::request_head&, http::body_reader&) {
     out.headers.emplace_back("Content-Type", "text/plain; version=0.0.4; charset=utf-8");
     auto asked = backend_.metrics();
     out.body = co_await std::move(asked);
+    co_return out;
+}
+
+task<http::answer> http_api::description(http::request_head&, http::body_reader&) {
+    co_return http::json_response(200, std::string(openapi_json));
+}
+
+task<http::answer> http_api::errors(http::request_head&, http::body_reader&) {
+    http::response out;
+    out.status = 200;
+    out.headers.emplace_back("Content-Type", "text/plain; charset=utf-8");
+    out.body = error_catalogue();
     co_return out;
 }
 

@@ -2,6 +2,7 @@
 #pragma once
 #include "examples/firehose/access.hpp"
 #include "examples/firehose/metrics.hpp"
+#include "examples/firehose/stream_api.hpp"
 #include "http/router.hpp"
 #include "http/server.hpp"
 #include "stages/ingest_http.hpp"
@@ -19,6 +20,7 @@ struct api_backend {
     std::function<bool()> ready{};                  ///< recovery has ended
     std::function<task<std::string>()> backlog{};   ///< for /readyz: JSON members, without braces
     std::function<task<std::string>()> metrics{};
+    stream_api::backend stream{};  ///< its `ready` is the one above
 };
 
 /// One per shard; outlives its running server. More routes may be added to routes() before serve().
@@ -35,17 +37,21 @@ public:
 
 private:
     http::server_options options(const server_settings& how);
+    stream_api::backend stream_backend() const;
     void log_access(const http::request_report& r) const;
     task<http::answer> healthz(http::request_head& head, http::body_reader& body);
     task<http::answer> readyz(http::request_head& head, http::body_reader& body);
     task<http::answer> metrics(http::request_head& head, http::body_reader& body);
     task<http::answer> events(http::request_head& head, http::body_reader& body);
+    task<http::answer> description(http::request_head& head, http::body_reader& body);
+    task<http::answer> errors(http::request_head& head, http::body_reader& body);
 
     context& x_;
     bool access_log_;
     access_table access_;
     api_backend backend_;
     stages::ingest_http ingest_;
+    stream_api stream_;
     request_metrics requests_{};
     http::router routes_{};
     http::server server_;

@@ -6,6 +6,7 @@
 #include "examples/firehose/exit_codes.hpp"
 #include "examples/firehose/http_api.hpp"
 #include "examples/firehose/pulling.hpp"
+#include "examples/firehose/request_rate.hpp"
 #include "examples/firehose/verbs.hpp"
 #include "http/server_tls.hpp"
 #include "pipeline/call_on.hpp"
@@ -31,6 +32,8 @@
 namespace firehose::app {
 namespace {
 
+constexpr std::size_t window_bytes = 32u << 20;  // of the log, kept for readers of the event stream
+
 /// Of the server's life. On the stack of serve_verb(), around the shards. All of them accept; log, spool and
 /// delivery live on the first, which the others call.
 class daemon {
@@ -41,7 +44,8 @@ public:
           manager_(std::move(manager)),
           log_(std::move(log)),
           shards_(how.server.shards != 0 ? how.server.shards
-                                         : std::max(1U, std::thread::hardware_concurrency())) {}
+                                         : std::max(1U, std::thread::hardware_concurrency())),
+          rate_(how.server.tokens, how.server.stream.requests_per_second, how.server.stream.burst) {}
 
     unsigned shards() const noexcept { return shards_; }
 
@@ -147,6 +151,7 @@ private:
         co_await storage::end_shield(shield);
         ready_ = false;
         bench_.reset();
+        window_.reset();
         log_store_.reset();
         if (failure) std::rethrow_exception(failure);
     }
@@ -177,6 +182,10 @@ private:
         };
         backend.backlog = [this] { return call_on<std::string>(all_.front(), [this] { return backlog(); }); };
         backend.metrics = [this] { return call_on<std::string>(all_.front(), [this] { return metrics(); }); };
+        backend.stream.read = [this, shard](stages::log_position from, std::size_t most) {
+            return shard == 0 ? read_here(from, most) : read_from_afar(from, most);
+        };
+        backend.stream.admit = [this, &x](std::string_view user) { return rate_.take(user, x.time.now()); };
         auto settings = how_.server;
         settings.limits.connections = std::max<std::size_t>(1, settings.limits.connections / shards_);
         settings.ingest.max_bodies_in_memory /= shards_;
@@ -201,25 +210,42 @@ private:
         co_return co_await call_on(all_.front(), std::move(append));
     }
 
-    task<result<stages::log_receipt>> append_here(std::shared_ptr<stages::log_append> events) {
-        struct call {
-            explicit call(daemon& d) : of(d) { ++of.calls_; }
-            call(const call&) = delete;
-            ~call() {
-                --of.calls_;
-                of.changed_->wake_all();
-            }
-            daemon& of;
-        };
-        const call under_way(*this);
-        if (!log_store_) {
-            error_details d;
-            d.status = 503;
-            d.provider_code = "temporarily_unavailable";
-            d.context = "the server is stopping";
-            co_return error(disposition::retry, std::move(d));
+    /// Of another shard, while it uses what lives on the first.
+    struct call {
+        explicit call(daemon& d) : of(d) { ++of.calls_; }
+        call(const call&) = delete;
+        ~call() {
+            --of.calls_;
+            of.changed_->wake_all();
         }
+        daemon& of;
+    };
+
+    static error stopping() {
+        error_details d;
+        d.status = 503;
+        d.provider_code = "temporarily_unavailable";
+        d.context = "the server is stopping";
+        return {disposition::retry, std::move(d)};
+    }
+
+    task<result<stages::log_receipt>> append_here(std::shared_ptr<stages::log_append> events) {
+        const call under_way(*this);
+        if (!log_store_) co_return stopping();
         co_return co_await log_store_->append(std::move(*events));
+    }
+
+    task<result<stages::log_slice>> read_here(stages::log_position from, std::size_t most) {
+        const call under_way(*this);
+        if (!window_) co_return stopping();
+        co_return co_await window_->read(from, most);
+    }
+
+    task<result<stages::log_slice>> read_from_afar(stages::log_position from, std::size_t most) {
+        std::function<task<result<stages::log_slice>>()> read = [this, from, most] {
+            return read_here(from, most);
+        };
+        co_return co_await call_on(all_.front(), std::move(read));
     }
 
     task<> serve_http(unsigned shard) {
@@ -254,6 +280,7 @@ private:
         auto log = co_await stages::event_log::open(x, files_, how_.data_dir, how_.server.log);
         if (log.has_value()) {
             log_store_ = std::move(*log);
+            window_ = std::make_unique<stages::log_window>(x, *log_store_, window_bytes);
             auto bench = co_await stages::workbench::open(x, bench_options(how_, stores_));
             if (bench.has_value()) {
                 bench_ = std::move(*bench);
@@ -380,6 +407,7 @@ private:
     service_manager manager_;
     logger log_;
     const unsigned shards_;
+    request_rate rate_;
     std::vector<executor> all_{};
     std::vector<context*> contexts_{};
     std::vector<std::vector<http::listening_socket>> sockets_{};  ///< by shard, until it serves
@@ -388,6 +416,7 @@ private:
     storage::system_files files_{};
     std::optional<wait_queue> changed_{};
     std::unique_ptr<stages::event_log> log_store_{};
+    std::unique_ptr<stages::log_window> window_{};
     std::unique_ptr<stages::workbench> bench_{};
     std::shared_ptr<const stages::ingest_journal::view> progress_{};
     latency_histogram settled_{};
@@ -396,7 +425,7 @@ private:
     time_source::steady begun_{};
     std::atomic<bool> ready_ = false;
     unsigned servers_ended_ = 0;
-    std::size_t calls_ = 0;  ///< appends of other shards under way
+    std::size_t calls_ = 0;  ///< of other shards under way
     closing_account closed_{};
     std::vector<stages::backlog> spool_at_end_{};
     std::uint64_t pending_ = 0, pulled_ = 0;

@@ -1,6 +1,7 @@
 #include "examples/firehose/server_settings.hpp"
 
 #include "examples/firehose/config_reader.hpp"
+#include "http/url.hpp"
 
 #include <algorithm>
 
@@ -73,13 +74,14 @@ std::vector<token_entry> read_tokens(const object_reader& all) {
         entry.name = std::string(key);
         const auto token = all.object(entry.name);
         if (!token) continue;
-        token->only({"sha256", "roles"});
+        token->only({"sha256", "roles", "root"});
         std::string hex;
         token->read("sha256", hex);
         const auto hash = parse_hash(hex);
         if (!hash) token->fail("sha256", "must be the SHA-256 of the token, in 64 hexadecimal digits");
         entry.hash = hash.value_or(http::sha256_value{});
         entry.roles = read_roles(*token);
+        read_flag(*token, "root", entry.roles.root);
         out.push_back(std::move(entry));
     }
     return out;
@@ -124,11 +126,23 @@ void read_log(const object_reader& from, stages::event_log_options& out) {
     out.key_window = std::chrono::hours(window);
 }
 
+void read_public_url(const object_reader& from, std::string& out) {
+    from.read("public_url", out);
+    if (out.empty()) return;
+    const auto parsed = http::parse_endpoint(out);
+    if (parsed.has_error())
+        from.fail("public_url", "must be a URL such as \"https://events.example.com\"");
+    else if (out.ends_with('/'))
+        out.pop_back();
+}
+
 }  // namespace
 
 server_settings read_server(const object_reader& from, const std::filesystem::path& base) {
     server_settings out;
     from.only({"listen", "tls", "tokens", "development", "access_log", "shards", "limits", "log", "check"});
+    from.only({"listen", "tls", "tokens", "development", "access_log", "shards", "limits", "log", "stream",
+               "public_url"});
     out.listen = read_listen(from, out.listen);
     read_flag(from, "development", out.development);
     read_flag(from, "access_log", out.access_log);
@@ -148,6 +162,8 @@ server_settings read_server(const object_reader& from, const std::filesystem::pa
     if (const auto limits = from.object("limits")) read_limits(*limits, out);
     if (const auto log = from.object("log")) read_log(*log, out.log);
     if (const auto check = from.object("check")) out.check = read_check(*check, base);
+    if (const auto stream = from.object("stream")) read_stream(*stream, out.stream);
+    read_public_url(from, out.public_url);
     out.ingest.max_body = out.limits.body;
     if (out.tokens.empty() && !out.development)
         from.fail("tokens", "are required: without any nobody gets in. For a try on this machine, set "

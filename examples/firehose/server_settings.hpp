@@ -1,6 +1,7 @@
 /// The "server" section of the configuration.
 #pragma once
 #include "examples/firehose/check_settings.hpp"
+#include "examples/firehose/stream_settings.hpp"
 #include "http/digest.hpp"
 #include "http/server_options.hpp"
 #include "stages/ingest_options.hpp"
@@ -19,6 +20,7 @@ struct role_set {
     bool ingest = false;
     bool read = false;
     bool admin = false;
+    bool root = true;  ///< belongs to the root user, who alone may read event streams
 };
 
 /// The token itself is nowhere: only its hash.
@@ -40,6 +42,8 @@ struct server_settings {
     stages::event_log_options log{};
     stages::ingest_http_options ingest{};
     check_settings check{};
+    stream_settings stream{};
+    std::string public_url{};  ///< scheme and authority clients see, in links; empty: from the Host header
 };
 
 /// Faults go where the reader puts them.

@@ -144,6 +144,50 @@ BOOST_AUTO_TEST_CASE(readers_follow_in_order_through_segments_and_removals) {
     BOOST_TEST(run(j->read_from(32, 10))->front().payload.size() == 300'000u);
 }
 
+BOOST_AUTO_TEST_CASE(readers_begin_anywhere_with_or_without_marks) {
+    for (const std::uint32_t every : {0U, 1U, 150U, 1U << 20}) {
+        faults::memory_files own;
+        journal_options how = small_segments();
+        how.segment_bytes = 1000;
+        how.index_every = every;
+        auto j = open(own, how);
+        for (int i = 1; i <= 60; ++i) append(*j, std::string(static_cast<std::size_t>(i * 37 % 90), 'x'));
+        for (const bool recovered : {false, true}) {
+            if (recovered) {
+                j.reset();
+                j = open(own, how);
+                run(j->remove_before(20));
+            }
+            BOOST_TEST(j->first_sequence() == (recovered ? j->segments().front().name.first : 1U));
+            for (sequence at = 60; at > 0; --at) {
+                const auto got = run(j->read_from(at, 1));
+                BOOST_REQUIRE(got->size() == 1U);
+                const auto expected = std::max(at, j->first_sequence());
+                BOOST_TEST(got->front().where.first == expected);
+                BOOST_TEST(got->front().payload.size() == expected * 37 % 90);
+            }
+        }
+    }
+}
+
+BOOST_AUTO_TEST_CASE(the_index_names_the_nearest_mark_before_a_sequence) {
+    journal_index index(100);
+    const journal_format::segment_name one{1, 7}, other{50, 8};
+    for (std::uint32_t i = 0; i < 40; ++i) index.add({.first = i + 1, .segment = one, .offset = 40 + 30 * i});
+    index.add({.first = 50, .segment = other, .offset = 40});
+    BOOST_TEST(index.offset_before(one, 0) == 0U);
+    BOOST_TEST(index.offset_before(one, 1) == 40U);
+    BOOST_TEST(index.offset_before(one, 4) == 40U);
+    BOOST_TEST(index.offset_before(one, 5) == 160U);  // the first 100 bytes behind
+    BOOST_TEST(index.offset_before(one, 1000) == 40U + 30 * 36);
+    BOOST_TEST(index.offset_before(other, 60) == 40U);
+    index.forget(one);
+    BOOST_TEST(index.offset_before(one, 5) == 0U);
+    journal_index none(0);
+    none.add({.first = 1, .segment = one, .offset = 40});
+    BOOST_TEST(none.offset_before(one, 1) == 0U);
+}
+
 BOOST_AUTO_TEST_CASE(positions_are_never_given_twice_not_even_after_a_crash) {
     auto j = open(disk);
     for (int i = 0; i < 5; ++i) append(*j, "kept");

@@ -88,6 +88,33 @@ BOOST_AUTO_TEST_CASE(parameters_reach_the_handler_and_errors_take_the_form_of_th
     BOOST_TEST(client.answer()->body.starts_with("{\"error\""));
 }
 
+BOOST_AUTO_TEST_CASE(what_cannot_be_read_is_refused_in_the_form_of_its_path) {
+    server_rig rig;
+    const auto said = [&](const std::string& bytes) {
+        raw_client client(rig.port());
+        client.send(bytes);
+        const auto got = client.answer();
+        return got ? got->body : std::string("nothing");
+    };
+    const std::string host = "Host: a\r\n";
+    for (const std::string& target : {std::string("/v3/leads/stream"), std::string("/v3?a=/b"),
+                                      std::string("http://a/v3/x"), std::string("/%76%33/x")})
+        BOOST_TEST(said("GET " + target + " HTTP/1.1\r\n" + host + "Content-Length: x\r\n\r\n") ==
+                       "v3 bad_request",
+                   target);
+    BOOST_TEST(said("GET /v3/leads HTTP/1.1\r\n\r\n") == "v3 bad_request");
+    BOOST_TEST(said("GET /v3/leads HTTP/2.0\r\n" + host + "\r\n") == "v3 version_not_supported");
+    BOOST_TEST(said("BREW /v3/leads HTTP/1.1\r\n" + host + "\r\n") == "v3 not_implemented");
+    BOOST_TEST(said("GET /v3/" + std::string(3000, 'x')) == "v3 target_too_long");
+    BOOST_TEST(said("GET /v3/leads HTTP/1.1\r\nA: " + std::string(9000, 'x')) == "v3 headers_too_large");
+    BOOST_TEST(said("GET /v3/leads HTTP/1.1\r\nHost") == "v3 timeout");
+    for (const std::string& other :
+         {std::string("/v30"), std::string("/x/v3/"), std::string("/"), std::string("http://v3/")})
+        BOOST_TEST(
+            said("GET " + other + " HTTP/1.1\r\n" + host + "Content-Length: x\r\n\r\n").starts_with("{"),
+            other);
+}
+
 BOOST_AUTO_TEST_CASE(a_client_that_waits_is_asked_for_its_body) {
     server_rig rig;
     raw_client client(rig.port());

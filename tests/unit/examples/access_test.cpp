@@ -95,6 +95,17 @@ BOOST_AUTO_TEST_CASE(roles_do_not_include_one_another) {
     BOOST_TEST(d.knock({}, open_to_all) == 0);
 }
 
+BOOST_AUTO_TEST_CASE(only_the_root_user_reads_streams) {
+    door d;
+    d.add("clerk", "secret-of-the-clerk", {.read = true, .root = false});
+    BOOST_TEST(d.knock(with("Bearer secret-of-the-reader"), needs_root) == 0);
+    BOOST_TEST(d.knock(with("Bearer secret-of-the-clerk"), needs_root) == 403);
+    BOOST_TEST(d.knock(with("Bearer secret-of-the-writer"), needs_root) == 403);
+    BOOST_TEST(d.knock(with("Bearer secret-of-the-clerk"), needs_read) == 0);
+    BOOST_TEST(d.knock(with("Bearer secret-of-the-writer"), needs_token) == 0);
+    BOOST_TEST(d.knock({}, needs_token) == 401);
+}
+
 BOOST_AUTO_TEST_CASE(development_lets_everyone_in_and_still_knows_names) {
     door d;
     d.everyone = true;
@@ -105,12 +116,12 @@ BOOST_AUTO_TEST_CASE(development_lets_everyone_in_and_still_knows_names) {
 
 BOOST_AUTO_TEST_CASE(the_server_section_names_every_fault) {
     const auto faults = faults_of(R"({"listen": 80, "tls": {"certificate": "c"}, "development": 1,
-        "tokens": {"a": {"sha256": "12", "roles": ["root"]}}, "limit": {}, "limits": {"headers": 0}})");
+        "public_url": "events", "tokens": {"a": {"sha256": "12", "roles": ["root"], "root": 1}}, "limit": {}, "limits": {"headers": 0}})");
     std::string all;
     for (const auto& f : faults) all += f.pointer + " " + f.message + "\n";
-    for (const char* place :
-         {"/server/listen", "/server/tls/key", "/server/development", "/server/tokens/a/sha256",
-          "/server/tokens/a/roles", "/server/limit", "/server/limits/headers"})
+    for (const char* place : {"/server/listen", "/server/tls/key", "/server/development",
+                              "/server/tokens/a/sha256", "/server/tokens/a/roles", "/server/tokens/a/root",
+                              "/server/public_url", "/server/limit", "/server/limits/headers"})
         BOOST_TEST(all.find(std::string(place) + " ") != std::string::npos,
                    place << " is missing in " << all);
     BOOST_TEST(faults_of(R"({"listen": "127.0.0.1:0"})").size() == 1U);  // no tokens

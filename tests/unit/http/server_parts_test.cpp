@@ -1,3 +1,4 @@
+#include "http/accept.hpp"
 #include "http/head_guard.hpp"
 #include "http/router.hpp"
 #include "pipeline/randomness.hpp"
@@ -125,6 +126,25 @@ BOOST_AUTO_TEST_CASE(literal_segments_win_over_parameters_whatever_the_order) {
     BOOST_CHECK_THROW(r.add({.method = "GET", .pattern = "/a"}), std::invalid_argument);
     BOOST_CHECK_THROW(r.add({.method = "GET", .pattern = "/{x:color}"}), std::invalid_argument);
     BOOST_CHECK_THROW(r.add({.method = "GET", .pattern = "a"}), std::invalid_argument);
+}
+
+BOOST_AUTO_TEST_CASE(the_closest_range_of_accept_decides) {
+    const auto taken = [](std::initializer_list<std::string> values) {
+        header_list headers;
+        for (const auto& v : values) headers.emplace_back("accept", v);
+        return accepts(headers, "application/json");
+    };
+    BOOST_TEST(taken({}));
+    for (const char* yes :
+         {"application/json", "*/*", "application/*", "text/html, */*;q=0.1", "a/b;q=0,application/json",
+          "*/*;q=0, application/json", "application/json;q=0.001", "APPLICATION/JSON ; charset=utf-8",
+          "application/json;q=0.0001, text/html"})
+        BOOST_TEST(taken({yes}), yes);
+    for (const char* no :
+         {"", "text/html", "application/json;q=0", "*/*;q=0", "application/json;q=0.000, */*",
+          "application/*;q=0, */*", "json", "application/jsonx", "text/*", "application/json;a=b;q=0"})
+        BOOST_TEST(!taken({no}), no);
+    BOOST_TEST(taken({"text/html", "application/json"}));
 }
 
 BOOST_AUTO_TEST_CASE(queries_and_json_text) {
