@@ -5,7 +5,7 @@
 
 Makes the records with spool_bench, about 1 KB each, or uses those that DIR has (10 million are about 12 GB). Lists
 them, alone and beside `firehose run`, which drains them over HTTP to a sink that only counts; after --seconds it is
-stopped by SIGTERM. Prints the rate, the longest `spool ls` and the peak memory of both.
+stopped by SIGTERM. Prints the rate, the times of `spool ls` and the peak memory of both.
 
 Linux only. Loopback only.
 """
@@ -14,6 +14,7 @@ import json
 import os
 import shutil
 import signal
+import statistics
 import subprocess
 import sys
 import tempfile
@@ -57,13 +58,13 @@ def records(firehose, where):
 
 
 def drain(firehose, where, seconds):
-    """(records left, exit code, wall, CPU and peak of the run, the worst of the listings beside it)"""
+    """(seconds, exit code and peak of the run, the listings beside it: wall and CPU seconds, peak)"""
     began = time.monotonic()
     with open(os.path.join(where, "out"), "wb") as out, open(os.path.join(where, "err"), "wb") as err:
         process = subprocess.Popen([firehose, "run", "--config", "firehose.json", "--json", "/dev/null"], cwd=where,
                                    stdout=out, stderr=err, env={**os.environ, "BENCH_SECRET": "secret"})  # fmt: skip
     peak = Peak(process.pid)
-    worst = (0, 0, 0)
+    listings = []
     while True:
         until = time.monotonic() + 5
         while process.poll() is None and time.monotonic() < until:
@@ -74,9 +75,12 @@ def drain(firehose, where, seconds):
             process.send_signal(signal.SIGTERM)
             process.wait()
             break
-        _, *listing = records(firehose, where)
-        worst = max(worst, tuple(listing))
-    return time.monotonic() - began, process.returncode, peak.stop() / 1024, worst
+        listings.append(records(firehose, where)[1:])
+    return time.monotonic() - began, process.returncode, peak.stop() / 1024, listings
+
+
+def of_all(values, unit):
+    return f"median {statistics.median(values):.2f}, at most {max(values):.2f} {unit}"
 
 
 def main():
@@ -99,11 +103,13 @@ def main():
         configure(where, data, sink.port, how.share)
         before, wall, cpu, peak = records(firehose, where)
         print(f"listed  {before} records in {wall:.2f} s, {cpu:.2f} s of CPU, peak {peak:.0f} MB", flush=True)
-        seconds, code, peak, (wall, cpu, listing) = drain(firehose, where, how.seconds)
+        seconds, code, peak, listings = drain(firehose, where, how.seconds)
         left = records(firehose, where)[0]
         print(f"drained {before - left} records in {seconds:.1f} s, {(before - left) / seconds:.0f}/s, {left} left, exit code "
-              f"{code}, peak {peak:.0f} MB; beside it spool ls took at most {wall:.2f} s, {cpu:.2f} s of CPU, peak "
-              f"{listing:.0f} MB", flush=True)  # fmt: skip
+              f"{code}, peak {peak:.0f} MB", flush=True)  # fmt: skip
+        if listings:
+            wall, cpu, peaks = zip(*listings)
+            print(f"listed beside it {len(listings)} times: {of_all(wall, 's')}, {of_all(cpu, 's of CPU')}, peak {max(peaks):.0f} MB")
         arrived = sink.close()["requests"]
         if arrived < before - left:
             sys.exit(f"{before - left} records have left the spool and {arrived} arrived")

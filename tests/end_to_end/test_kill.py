@@ -22,13 +22,9 @@ EVENTS = 1200
 
 class Kill(EndToEnd):
     def configure_both(self, endpoint=None):
-        delivery = {"backoff_ms": 10, "retry_backoff_ms": 10}
-        if endpoint is None:
-            # On a machine that is starved the server answers after half a minute, and nothing is wrong then.
-            delivery.update(timeout_ms=600_000, first_byte_timeout_ms=300_000, progress_timeout_ms=300_000,
-                            connect_timeout_ms=300_000)  # fmt: skip
+        patience = s3.PATIENCE if endpoint is None else {}
         self.configure({"local": directory(), "aws": s3.target(self.bucket, "k")}, credentials=s3.credential(endpoint),
-                       delivery=delivery)  # fmt: skip
+                       delivery={"backoff_ms": 10, "retry_backoff_ms": 10, **patience})  # fmt: skip
 
     def events(self, seed):
         lines = self.generate(EVENTS, "--seed", str(seed))
