@@ -67,8 +67,8 @@ task<result<std::unique_ptr<workbench>>> workbench::open(context& x, workbench_o
     if (!spool) co_return spool.error();
     bench->spool_ = std::move(*spool);
     if (base.how.sqs) {
-        auto shared = co_await open_sqs_spool(x, *base.how.sqs, base.how.credentials, base.how.http,
-                                              std::move(bench->spool_));
+        auto shared = co_await open_sqs_spool(x, *base.how.sqs, base.how.credentials, base.credentials,
+                                              base.how.http, std::move(bench->spool_));
         if (!shared) co_return shared.error();
         bench->spool_ = std::move(*shared);
     }

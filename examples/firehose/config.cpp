@@ -308,7 +308,7 @@ private:
         if (queue.queue_url.empty()) return from.fail("queue_url", "is required");
         if (queue.credential_id.empty()) return from.fail("credential_id", "is required");
         const auto problem = stages::sqs_spool_problem(queue, out_.what.credentials);
-        if (!problem.empty()) return from.fail("queue_url", problem);
+        if (!problem.empty() && secrets_ != secrets::not_needed) return from.fail("queue_url", problem);
         out_.what.sqs = std::move(queue);
     }
 
