@@ -58,6 +58,19 @@ workbench::~workbench() = default;
 
 storage::credential_sources& workbench::credentials() const noexcept { return base_->credentials; }
 
+const storage::credential_map& workbench::known_credentials() const noexcept {
+    return base_->how.credentials;
+}
+
+void workbench::set_credential(const std::string& id, std::optional<storage::credential> now) {
+    if (now)
+        base_->how.credentials.insert_or_assign(id, std::move(*now));
+    else
+        base_->how.credentials.erase(id);
+    base_->credentials.forget(id);
+    delivery_->credential_changed(id);
+}
+
 task<result<std::unique_ptr<workbench>>> workbench::open(context& x, workbench_options how) {
     std::unique_ptr<workbench> bench(new workbench);
     bench->base_ = std::make_unique<foundation>(x, std::move(how));
@@ -112,7 +125,11 @@ destination_check apart_from_spool(destination_check also, const std::filesystem
     const auto data = real_path(data_dir);
     std::vector<std::filesystem::path> own{data};
     // Every folder lies in data_dir: that must not forbid all.
-    if (is_within(root, data)) own = {data / "spool", data / "plans", data / "events", data / "sources"};
+    if (is_within(root, data)) {
+        own.clear();
+        for (const auto* name : {"spool", "plans", "events", "sources", "flows", "routing", "credentials"})
+            own.push_back(data / name);
+    }
     return [also = std::move(also), root, own](const storage::destination& to) {
         auto problem = also ? also(to) : std::string();
         if (!problem.empty() || to.type != "directory") return problem;

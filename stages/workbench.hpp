@@ -48,6 +48,12 @@ public:
     /// What the stores of this bench sign with.
     storage::credential_sources& credentials() const noexcept;
 
+    /// What is known at the moment, by id.
+    const storage::credential_map& known_credentials() const noexcept;
+    /// From now on: a new credential, another one of that id, or none. What was spooled for want of it, or was
+    /// refused with the one before, is tried at once. Stores must not have kept the address of a credential.
+    void set_credential(const std::string& id, std::optional<storage::credential> now);
+
     /// For normalize_config: this bench's books, its destination check, apart_from_spool() included, and
     /// `otherwise` for events that bring no `firehose` object.
     normalize_config::options routing(target_list otherwise = {}) const;
