@@ -9,11 +9,38 @@ namespace firehose::http {
 client::client(context& shard, client_options how)
     : shard_(shard),
       how_(std::move(how)),
-      resolver_(shard, how_.addresses),
+      resolver_(shard, how_.addresses, how_.names),
       pool_(shard, how_),
       opened_(shard.count["http_connections_opened"]),
       reused_(shard.count["http_connections_reused"]),
       stale_(shard.count["http_connections_stale"]) {}
+
+task<result<addresses>> client::find(const authority& to, time_source::steady deadline) {
+    if (how_.guard) {
+        auto fit = how_.guard->check(to);
+        if (!fit.has_value()) co_return fit.error();
+    }
+    const auto resolve_by = std::min(deadline, shard_.time.now() + how_.wait.resolve);
+    auto where = co_await resolver_.lookup(to.host, resolve_by);
+    if (where.has_value() && how_.guard) {
+        auto fit = how_.guard->check(to, *where);
+        if (!fit.has_value()) co_return fit.error();
+    }
+    co_return where;
+}
+
+task<result<addresses>> client::find_proxy(const authority& to, connect_options& how,
+                                           time_source::steady deadline) {
+    if (how_.guard) {
+        // A proxy would look the name up once more, and find who knows what.
+        auto where = co_await find(to, deadline);
+        if (!where.has_value()) co_return where;
+        how.tunnel_to = where->front().to_string();
+    }
+    const auto resolve_by = std::min(deadline, shard_.time.now() + how_.wait.resolve);
+    auto proxy = co_await resolver_.lookup(how_.proxy->host, resolve_by);
+    co_return proxy;
+}
 
 task<result<std::unique_ptr<connection>>> client::open(const authority& to, time_source::steady deadline) {
     connect_options how{how_};
@@ -23,15 +50,15 @@ task<result<std::unique_ptr<connection>>> client::open(const authority& to, time
         how.tls = *tls;
         how.resume = pool_.session_for(to);
     }
-    const auto resolve_by = std::min(deadline, shard_.time.now() + how_.wait.resolve);
-    const auto& host = goes_through(how_.proxy, to) ? how_.proxy->host : to.host;
-    auto where = co_await resolver_.lookup(host, resolve_by);
+    const bool via = goes_through(how_.proxy, to);
+    auto asked = via ? find_proxy(to, how, deadline) : find(to, deadline);
+    auto where = co_await std::move(asked);
     if (!where.has_value()) co_return where.error();
     auto made = co_await open_connection(shard_, to, *where, how, deadline);
     if (made.has_value()) {
         ++opened_;
     } else {
-        resolver_.forget(host);
+        resolver_.forget(via ? how_.proxy->host : to.host);
     }
     co_return made;
 }

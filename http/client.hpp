@@ -31,6 +31,11 @@ public:
     std::size_t idle_connections() const noexcept { return pool_.idle(); }
 
 private:
+    /// Addresses that the guard, if there is one, has seen.
+    task<result<addresses>> find(const authority& to, time_source::steady deadline);
+    /// The proxy's; what it is to be asked for goes into `how`.
+    task<result<addresses>> find_proxy(const authority& to, connect_options& how,
+                                       time_source::steady deadline);
     task<result<std::unique_ptr<connection>>> open(const authority& to, time_source::steady deadline);
     context& shard_;
     client_options how_;

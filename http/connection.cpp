@@ -324,11 +324,13 @@ using plain_connection = stream_connection<tcp_socket>;
 using tls_connection = stream_connection<tls_stream>;
 
 template <class Connection>
-task<result<>> reach(Connection& c, const authority& to, const addresses& where, const client_options& how,
+task<result<>> reach(Connection& c, const authority& to, const addresses& where, const connect_options& how,
                      time_source::steady deadline) {
-    auto reached = co_await dial(c.socket(), c.dog(), to, where, how, deadline);
-    if (!reached.has_value() || !goes_through(how.proxy, to)) co_return reached;
-    co_return co_await open_tunnel(c.socket(), c.dog(), to, how, deadline);
+    auto reached = co_await dial(c.socket(), c.dog(), to, where, how.client, deadline);
+    if (!reached.has_value() || !goes_through(how.client.proxy, to)) co_return reached;
+    authority end = to;
+    if (!how.tunnel_to.empty()) end.host = how.tunnel_to;
+    co_return co_await open_tunnel(c.socket(), c.dog(), end, how.client, deadline);
 }
 
 error refused_certificate(const authority& to, long why) {
@@ -373,13 +375,13 @@ task<result<std::unique_ptr<connection>>> open_connection(context& shard, const 
     std::unique_ptr<connection> made;
     if (!to.tls) {
         auto plain = std::make_unique<plain_connection>(shard, to, how.client, shard.ex);
-        auto reached = co_await reach(*plain, to, where, how.client, deadline);
+        auto reached = co_await reach(*plain, to, where, how, deadline);
         if (!reached.has_value()) co_return reached.error();
         made = std::move(plain);
         co_return made;
     }
     auto secure = std::make_unique<tls_connection>(shard, to, how.client, shard.ex, *how.tls);
-    auto reached = co_await reach(*secure, to, where, how.client, deadline);
+    auto reached = co_await reach(*secure, to, where, how, deadline);
     if (!reached.has_value()) co_return reached.error();
     auto agreed = co_await handshake(*secure, to, how, deadline);
     if (!agreed.has_value()) co_return agreed.error();

@@ -46,6 +46,7 @@ struct connect_options {
     const client_options& client;
     boost::asio::ssl::context* tls = nullptr;  ///< needed when the authority wants TLS
     tls_session resume{};
+    std::string tunnel_to{};  ///< the numeric address a proxy is asked for; empty: the authority's host
 };
 
 /// Tries the addresses in turn; they are the proxy's where the authority is reached through one. May be

@@ -50,6 +50,16 @@ std::string connect_request(const authority& to, const client_options& how) {
     return out.append("\r\n");
 }
 
+/// Nothing to object to, or nobody who would.
+result<> check_peer(tcp_socket& socket, const authority& to, const tcp::endpoint& dialled,
+                    const client_options& how) {
+    if (!how.guard || goes_through(how.proxy, to)) return {};
+    error_code ec;
+    const auto peer = socket.remote_endpoint(ec);
+    if (ec) return connection_failed(describe(to, how), "was gone at once", ec);
+    return how.guard->check_peer(to, dialled.address(), peer.address());
+}
+
 std::string_view advice_for(int status) {
     switch (status) {
         case 407: return "check the proxy's user name and password";
@@ -115,6 +125,11 @@ task<result<>> dial(tcp_socket& socket, watchdog& dog, const authority& to, cons
         const bool late = dog.expired();
         dog.rest();
         if (!ec && !late) {
+            auto there = check_peer(socket, to, peer, how);
+            if (!there.has_value()) {
+                socket.close(ec);
+                co_return there;
+            }
             socket.set_option(tcp::no_delay(true), ec);
             socket.non_blocking(true, ec);  // so that what fits can be written without waiting
             co_return result<>();

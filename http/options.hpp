@@ -1,6 +1,8 @@
 /// What a client waits for, reads and keeps.
 #pragma once
+#include "http/address_guard.hpp"
 #include "http/proxy.hpp"
+#include "http/resolver.hpp"
 
 #include <chrono>
 #include <cstddef>
@@ -42,6 +44,10 @@ struct client_options {
     /// costs no transfer. A server that does not know this (417) is asked without, then and later.
     std::size_t expect_continue = never_expect;
     std::optional<proxy_options> proxy{};  ///< of all connections but its exceptions
+    /// Where connections may lead, for hosts that others choose; none: anywhere. The proxy itself is not
+    /// judged, but is told the address that was, in the place of the name.
+    std::optional<address_guard> guard{};
+    name_lookup names{};  ///< instead of the system's
 };
 
 }  // namespace firehose::http

@@ -39,8 +39,16 @@ asio::ip::address to_address(const sockaddr& raw) {
 }
 
 /// Blocks; runs on the pool.
-looked_up look_up(const std::string& host) {
+looked_up look_up(const std::string& host, const name_lookup& names) {
     looked_up out;
+    if (names) {
+        auto found = names(host);
+        if (found.has_value())
+            out.found = std::move(*found);
+        else
+            out.problem = found.error().context();
+        return out;
+    }
     addrinfo hints{};
     hints.ai_family = AF_UNSPEC;
     hints.ai_socktype = SOCK_STREAM;
@@ -74,7 +82,8 @@ struct resolver::entry {
     bool running = false;
 };
 
-resolver::resolver(context& shard, std::chrono::milliseconds believe) : shard_(shard), believe_(believe) {}
+resolver::resolver(context& shard, std::chrono::milliseconds believe, name_lookup names)
+    : shard_(shard), believe_(believe), names_(std::move(names)) {}
 resolver::~resolver() = default;
 
 void resolver::forget(const std::string& host) {
@@ -86,9 +95,9 @@ void resolver::start(const std::string& host, const std::shared_ptr<entry>& into
     into->running = true;
     // The guard keeps the shard's context running until the result is back home. The entry travels as
     // a weak pointer, so that it is never destroyed on the pool's thread.
-    asio::post(shard_.blocking, [host, into = std::weak_ptr<entry>(into), believe = believe_,
+    asio::post(shard_.blocking, [host, into = std::weak_ptr<entry>(into), believe = believe_, names = names_,
                                  &time = shard_.time, home = asio::make_work_guard(shard_.ex)] {
-        looked_up found = look_up(host);
+        looked_up found = look_up(host, names);
         asio::post(home.get_executor(), [into, believe, &time, found = std::move(found)]() mutable {
             const auto e = into.lock();
             if (!e) return;

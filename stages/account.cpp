@@ -40,6 +40,27 @@ void account::move(std::string_view service, standing from, standing to, time_so
     if (to == standing::delivered) r.last_delivered = now;
 }
 
+void account::add(const account& other) {
+    accepted_ += other.accepted_;
+    refused_ += other.refused_;
+    for (const auto& [name, more] : other.targets_) {
+        auto& r = row(name);
+        r.accepted += more.accepted;
+        r.delivered += more.delivered;
+        r.spooled += more.spooled;
+        r.parked += more.parked;
+        r.lost += more.lost;
+        r.in_flight += more.in_flight;
+        r.spooled_records += more.spooled_records;
+        r.last_delivered = std::max(r.last_delivered, more.last_delivered);
+    }
+    for (const auto& [name, more] : other.backlog_) {
+        auto& r = backlog_row(name);
+        r.delivered += more.delivered;
+        r.parked += more.parked;
+    }
+}
+
 std::uint64_t account::lost() const noexcept {
     std::uint64_t n = 0;
     for (const auto& [name, row] : targets_) n += row.lost;

@@ -51,6 +51,9 @@ public:
     std::uint64_t refused() const noexcept { return refused_; }
     const std::map<std::string, target_account, std::less<>>& targets() const noexcept { return targets_; }
     const std::map<std::string, backlog_account, std::less<>>& backlog() const noexcept { return backlog_; }
+    /// Adds another shard's books.
+    void add(const account& other);
+
     std::uint64_t lost() const noexcept;
     /// True when every target's row balances and nothing is in flight.
     bool closed() const noexcept;

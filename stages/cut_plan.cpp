@@ -24,14 +24,27 @@ std::string key_of(std::string_view to, std::string_view partition, std::uint64_
     return key;
 }
 
+json::array to_array(const std::vector<std::uint64_t>& numbers) {
+    json::array out;
+    for (const auto n : numbers) out.emplace_back(n);
+    return out;
+}
+
+std::vector<std::uint64_t> numbers_at(const json::object& from, std::string_view name) {
+    std::vector<std::uint64_t> out;
+    const auto* found = from.if_contains(name);
+    if (!found || !found->is_array()) return out;
+    for (const auto& n : found->get_array()) {
+        boost::system::error_code ec;
+        out.push_back(n.to_number<std::uint64_t>(ec));
+    }
+    return out;
+}
+
 std::string to_json(const planned_cut& cut) {
     json::object o{{"to", cut.to},     {"partition", cut.partition}, {"first", cut.first},
                    {"last", cut.last}, {"events", cut.events},       {"key", cut.key}};
-    if (!cut.blocks.empty()) {
-        json::array blocks;
-        for (const auto n : cut.blocks) blocks.emplace_back(n);
-        o["blocks"] = std::move(blocks);
-    }
+    if (!cut.blocks.empty()) o["blocks"] = to_array(cut.blocks);
     return json::serialize(o);
 }
 
@@ -55,12 +68,7 @@ planned_cut from_json(const json::object& from) {
     cut.last = number_at(from, "last");
     cut.events = number_at(from, "events");
     cut.key = text_at(from, "key");
-    const auto* blocks = from.if_contains("blocks");
-    if (blocks && blocks->is_array())
-        for (const auto& n : blocks->get_array()) {
-            boost::system::error_code ec;
-            cut.blocks.push_back(n.to_number<std::uint64_t>(ec));
-        }
+    cut.blocks = numbers_at(from, "blocks");
     return cut;
 }
 
@@ -74,6 +82,8 @@ void cut_plan::visit(std::uint16_t type, std::string_view payload) {
     if (type == input_record) {
         arrival_ms_ = static_cast<std::int64_t>(number_at(o, "arrival_ms"));
         has_arrival_ = true;
+        auto starts = numbers_at(o, "starts");
+        if (!starts.empty()) starts_ = std::move(starts);
     } else if (type == cut_record) {
         auto cut = from_json(o);
         auto key = key_of(cut.to, cut.partition, cut.first);
@@ -83,7 +93,7 @@ void cut_plan::visit(std::uint16_t type, std::string_view payload) {
 
 task<result<std::shared_ptr<cut_plan>>> cut_plan::open(context& x, storage::file_system& fs,
                                                        std::filesystem::path data_dir, std::string identity,
-                                                       std::string name) {
+                                                       std::string name, std::vector<std::uint64_t> starts) {
     const auto directory = data_dir / "plans" / storage::sha256_hex(identity).substr(0, 32);
     auto make = [&fs, above = directory.parent_path()] { return storage::make_directories(fs, above); };
     auto making = run_blocking(x.blocking, std::move(make));
@@ -101,8 +111,11 @@ task<result<std::shared_ptr<cut_plan>>> cut_plan::open(context& x, storage::file
     if (!plan->has_arrival_) {
         const auto now = x.time.wall_now().time_since_epoch();
         plan->arrival_ms_ = std::chrono::duration_cast<std::chrono::milliseconds>(now).count();
-        const auto text = json::serialize(
-            json::object{{"v", 1}, {"input", escape_for_log(name)}, {"arrival_ms", plan->arrival_ms_}});
+        plan->starts_ = std::move(starts);
+        const auto text = json::serialize(json::object{{"v", 1},
+                                                       {"input", escape_for_log(name)},
+                                                       {"arrival_ms", plan->arrival_ms_},
+                                                       {"starts", to_array(plan->starts_)}});
         storage::journal_input first;
         first.type = input_record;
         first.head = as_bytes(text);
@@ -111,6 +124,10 @@ task<result<std::shared_ptr<cut_plan>>> cut_plan::open(context& x, storage::file
         if (written.has_error()) co_return written.error();
     }
     co_return plan;
+}
+
+std::string cut_plan::identity_of_part(const std::string& identity, std::uint64_t start) {
+    return start == 0 ? identity : identity + " from " + std::to_string(start);
 }
 
 const planned_cut* cut_plan::find(std::string_view to, std::string_view partition,

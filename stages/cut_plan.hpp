@@ -32,15 +32,22 @@ struct planned_cut {
 class cut_plan {
 public:
     /// `identity` is any text that tells inputs apart; `name` is for people.
+    /// `starts`: where the parts of the input begin that are read at the same time, each with a plan of its
+    /// own (identity_of_part()); this one is for the first.
     static task<result<std::shared_ptr<cut_plan>>> open(context& x, storage::file_system& fs,
                                                         std::filesystem::path data_dir, std::string identity,
-                                                        std::string name);
+                                                        std::string name,
+                                                        std::vector<std::uint64_t> starts = one_part());
+    static std::vector<std::uint64_t> one_part() { return {0}; }
+    static std::string identity_of_part(const std::string& identity, std::uint64_t start);
 
     /// What an earlier run made of the events from `first` on; null when it made nothing.
     const planned_cut* find(std::string_view to, std::string_view partition, std::uint64_t first) const;
 
     /// When the first run of this input began, milliseconds since the epoch: the arrival of its events.
     std::int64_t arrival_ms() const noexcept { return arrival_ms_; }
+    /// Where the parts began in the first run; later runs keep to that, whatever their open() said.
+    const std::vector<std::uint64_t>& starts() const noexcept { return starts_; }
     /// Cuts known from earlier runs.
     std::size_t known() const noexcept { return known_.size(); }
 
@@ -55,6 +62,7 @@ private:
     std::unordered_map<std::string, planned_cut> known_{};
     std::int64_t arrival_ms_ = 0;
     bool has_arrival_ = false;
+    std::vector<std::uint64_t> starts_{0};
 };
 
 }  // namespace firehose::stages

@@ -52,17 +52,32 @@ std::shared_ptr<lane> delivery::lane_of(const storage::destination& to) {
     if (lanes_.size() >= most_idle_lanes) forget_idle_lanes();
 
     auto fresh = std::make_shared<lane>(to, how_, x_);
-    if (auto problem = check(to); !problem.empty()) {
-        fresh->unusable = error(disposition::stop, storage::describe(to) + ": " + problem);
-    } else {
-        auto made = with_.stores.find(to.type)->make(to, credential_of(to), with_.environment);
-        if (made)
-            fresh->store = std::move(*made);
-        else
-            fresh->unusable = made.error();
-    }
+    make_store(*fresh);
     lanes_.emplace(to, fresh);
     return fresh;
+}
+
+void delivery::make_store(lane& of) {
+    of.store.reset();
+    of.unusable.reset();
+    if (auto problem = check(of.to); !problem.empty()) {
+        of.unusable = error(disposition::stop, storage::describe(of.to) + ": " + problem);
+        return;
+    }
+    auto made = with_.stores.find(of.to.type)->make(of.to, credential_of(of.to), with_.environment);
+    if (made)
+        of.store = std::move(*made);
+    else
+        of.unusable = made.error();
+}
+
+void delivery::credential_changed(std::string_view id) {
+    for (const auto& [to, l] : lanes_) {
+        if (to.credential_id != id) continue;
+        make_store(*l);
+        l->gate.probe_now();
+        l->gate_changed.wake_all();
+    }
 }
 
 void delivery::forget_idle_lanes() {

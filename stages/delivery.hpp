@@ -9,6 +9,7 @@
 #include "storage/registry.hpp"
 
 #include <chrono>
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -39,8 +40,8 @@ struct lane {
           gate_changed(x.ex) {}
 
     storage::destination to;
-    std::unique_ptr<storage::store> store{};
-    std::optional<error> unusable{};  ///< why there is no store
+    std::shared_ptr<storage::store> store{};  ///< a running attempt shares it: it may be renewed meanwhile
+    std::optional<error> unusable{};          ///< why there is no store
     breaker gate;
     http::retry_budget retries{};  ///< second and later attempts of live events
     semaphore permits;
@@ -65,6 +66,9 @@ public:
     delivery(context& x, parts with, delivery_options how);
 
     std::shared_ptr<lane> lane_of(const storage::destination& to);
+    /// The credential of that id is another one now, there again or gone: its destinations get a new store,
+    /// or none, and what was stopped is tried at once. Running attempts end with the old one.
+    void credential_changed(std::string_view id);
     /// What is wrong with a destination, asked of its kind of store; empty when nothing is.
     std::string check(const storage::destination& to) const;
 
@@ -84,6 +88,14 @@ public:
     std::uint64_t next_batch() noexcept { return ++batches_; }
     wait_queue& room_changed() noexcept { return room_changed_; }
 
+    /// Told of every attempt to store an object that had an answer: how long it took, and what came of it.
+    using put_watcher =
+        std::function<void(const storage::destination& to, std::chrono::duration<double> took, bool stored)>;
+    void watch_puts(put_watcher by) { watcher_ = std::move(by); }
+    void put_ended(const storage::destination& to, std::chrono::duration<double> took, bool stored) const {
+        if (watcher_) watcher_(to, took, stored);
+    }
+
     /// Those that are known at the moment; for those who look.
     const std::map<storage::destination, std::shared_ptr<lane>>& lanes() const noexcept { return lanes_; }
     context& shard() noexcept { return x_; }
@@ -93,12 +105,14 @@ public:
 
 private:
     const storage::credential* credential_of(const storage::destination& to) const;
+    void make_store(lane& of);
     void forget_idle_lanes();
 
     context& x_;
     parts with_;
     delivery_options how_;
     std::map<storage::destination, std::shared_ptr<lane>> lanes_;
+    put_watcher watcher_{};
     std::uint64_t batches_ = 0;
     wait_queue room_changed_;
 };

@@ -21,6 +21,7 @@ struct raw_event {
     std::uint64_t line = 0;    ///< counted from 1; 0 when the source has no lines
     std::uint64_t offset = 0;  ///< of the first byte in the input
     bytes_view flow{};         ///< id of its flow, should the event name none; into a slab as well
+    std::uint64_t stamp = 0;   ///< of the configuration it was accepted under, see log_block.hpp
 };
 
 /// Where one event is asked to go. A target with a `problem` is never delivered: it is parked with

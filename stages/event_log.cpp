@@ -52,6 +52,23 @@ private:
     std::optional<http::sha256_value> key_;
 };
 
+/// An append under way, by its stamp.
+class event_log::stamped {
+public:
+    explicit stamped(event_log& of) : of_(of), at_(of.appending_.insert(of.stamp_)) {}
+    stamped(const stamped&) = delete;
+    ~stamped() { of_.appending_.erase(at_); }
+
+private:
+    event_log& of_;
+    std::multiset<routing_stamp>::iterator at_;
+};
+
+std::optional<routing_stamp> event_log::appending() const {
+    if (appending_.empty()) return std::nullopt;
+    return *appending_.begin();
+}
+
 event_log::event_log(context& x, storage::file_system& fs, std::filesystem::path root, event_log_options how)
     : x_(x),
       fs_(fs),
@@ -92,6 +109,7 @@ void event_log::visit(const storage::recovered_record& r) {
     last_is_mark_ = r.type == end_mark_type;
     if (r.type != block_type) return;
     const auto block = decode_log_block(r.payload);
+    if (block) last_stamp_ = std::max(last_stamp_, block->stamp);
     if (!block || !block->key || block->accepted + how_.key_window < opened_) return;
     remembered what;
     what.digest = block->digest;
@@ -161,7 +179,8 @@ task<result<log_receipt>> event_log::append(log_append what) {
         co_return answered(503, "log_full", "the event log has reached its configured size");
     const busy_key busy(*this, what.key);
     const auto now = x_.time.wall_now();
-    const std::string payload = encode_log_block(what, now);
+    const stamped here(*this);
+    const std::string payload = encode_log_block(what, now, stamp_);
     storage::journal_input input;
     input.type = block_type;
     input.count = static_cast<std::uint32_t>(what.lengths.size());

@@ -39,6 +39,14 @@ public:
     event_log(const event_log&) = delete;
     event_log& operator=(const event_log&) = delete;
 
+    /// What is appended from now on is accepted under this change of the configuration.
+    void set_stamp(routing_stamp now) noexcept { stamp_ = now; }
+    /// The highest stamp of any event in the log when it was opened.
+    routing_stamp last_stamp() const noexcept { return last_stamp_; }
+
+    /// The lowest stamp of what is being appended at the moment.
+    std::optional<routing_stamp> appending() const;
+
     /// All events or none; success means they survive a power cut. An error's status() is what to answer: 503
     /// when the disk does not take it, 409 while a request with the same key is under way, 422 when the key
     /// came before with other events.
@@ -61,6 +69,8 @@ public:
     void set_delivered(log_position upto);
     /// Writes the cursor if it has moved since; a failure is counted and tried again next time.
     task<> save_delivered();
+    /// Where delivery goes on should the process end now; at most delivered().
+    log_position saved() const noexcept { return saved_; }
 
     /// Removes whole segments whose events are older than the retention and delivered.
     task<result<>> trim();
@@ -80,6 +90,7 @@ private:
         time_source::wall when{};
     };
     class busy_key;
+    class stamped;
 
     event_log(context& x, storage::file_system& fs, std::filesystem::path root, event_log_options how);
     void visit(const storage::recovered_record& r);
@@ -103,6 +114,8 @@ private:
     std::set<http::sha256_value> busy_keys_{};
     time_source::wall opened_;
     bool last_is_mark_ = false;
+    routing_stamp stamp_ = 0, last_stamp_ = 0;
+    std::multiset<routing_stamp> appending_{};
 };
 
 }  // namespace firehose::stages

@@ -24,8 +24,37 @@ std::string not_an_identity(std::string_view what) {
     return std::string("is ").append(what).append(", not a string or an integer");
 }
 
-// Two documents, one set of questions: simdjson's for nearly every event, Boost.JSON's for the few
-// that simdjson refuses although they are JSON (integers and exponents beyond 64 bits).
+// Three documents, one set of questions: simdjson's for nearly every event, the one it reads on demand for
+// those that are not checked in full, Boost.JSON's for the few that simdjson refuses although they are JSON
+// (integers and exponents beyond 64 bits).
+
+/// Read from the front for each question. `broken` is set by whatever is not JSON, or not plain, wherever a
+/// question comes upon it: then only the full check knows.
+struct on_demand {
+    simdjson::ondemand::document& document;
+    bool& broken;
+};
+struct value_on_demand {
+    simdjson::ondemand::value value;
+    bool& broken;
+
+    simdjson::ondemand::json_type type() {
+        simdjson::ondemand::json_type what = simdjson::ondemand::json_type::null;
+        broken = value.type().get(what) != simdjson::SUCCESS || broken;
+        return what;
+    }
+    bool is_bool() { return type() == simdjson::ondemand::json_type::boolean; }
+};
+
+std::optional<value_on_demand> find(const on_demand& in, const std::string& pointer) {
+    simdjson::ondemand::value found;
+    const auto error = in.document.at_pointer(pointer).get(found);
+    if (error == simdjson::SUCCESS) return value_on_demand{found, in.broken};
+    const bool absent = error == simdjson::NO_SUCH_FIELD || error == simdjson::INCORRECT_TYPE ||
+                        error == simdjson::INDEX_OUT_OF_BOUNDS || error == simdjson::INVALID_JSON_POINTER;
+    in.broken = in.broken || !absent;
+    return std::nullopt;
+}
 
 std::optional<simdjson::dom::element> find(simdjson::dom::element document, const std::string& pointer) {
     simdjson::dom::element found;
@@ -53,6 +82,29 @@ scalar read_scalar(simdjson::dom::element value) {
     return {};
 }
 
+scalar read_scalar(value_on_demand& from) {
+    using simdjson::ondemand::json_type;
+    switch (from.type()) {
+        case json_type::string: {
+            std::string_view text;
+            from.broken = from.value.get_string().get(text) != simdjson::SUCCESS || from.broken;
+            return {std::string(text), {}};
+        }
+        case json_type::number: {
+            simdjson::ondemand::number n;
+            from.broken = from.value.get_number().get(n) != simdjson::SUCCESS || from.broken;
+            if (n.is_int64()) return {std::to_string(n.get_int64()), {}};
+            if (n.is_uint64()) return {std::to_string(n.get_uint64()), {}};
+            return {{}, not_an_identity("a fraction")};
+        }
+        case json_type::boolean: return {{}, not_an_identity("a boolean")};
+        case json_type::array: return {{}, not_an_identity("an array")};
+        case json_type::object: return {{}, not_an_identity("an object")};
+        case json_type::null: break;
+    }
+    return {};
+}
+
 scalar read_scalar(const json::value& value) {
     switch (value.kind()) {
         case json::kind::string: return {std::string(value.get_string()), {}};
@@ -69,17 +121,31 @@ scalar read_scalar(const json::value& value) {
 
 bool is_null(simdjson::dom::element value) { return value.is_null(); }
 bool is_null(const json::value& value) { return value.is_null(); }
+bool is_null(value_on_demand& value) { return value.type() == simdjson::ondemand::json_type::null; }
 bool is_object(simdjson::dom::element value) { return value.is_object(); }
+/// Its last byte was looked at by whoever made it.
+bool is_object(const on_demand& in) {
+    simdjson::ondemand::json_type what = simdjson::ondemand::json_type::null;
+    in.broken = in.document.type().get(what) != simdjson::SUCCESS || in.broken;
+    return what == simdjson::ondemand::json_type::object;
+}
 bool is_object(const json::value& value) { return value.is_object(); }
 std::string to_text(simdjson::dom::element value) { return simdjson::minify(value); }
 std::string to_text(const json::value& value) { return json::serialize(value); }
+std::string to_text(value_on_demand& from) {
+    bool value = false;
+    // What an event says of its own routing is worth the full check.
+    const bool other = !from.is_bool() || from.value.get_bool().get(value) != simdjson::SUCCESS;
+    from.broken = from.broken || other;
+    return value ? "true" : "false";
+}
 
 /// The first of `pointers` that holds something usable; a wrong type is a problem at once.
 template <class Document>
 scalar first_scalar(const Document& document, const std::vector<std::string>& pointers,
                     std::string& problem) {
     for (const auto& pointer : pointers) {
-        const auto found = find(document, pointer);
+        auto found = find(document, pointer);
         if (!found) continue;
         scalar s = read_scalar(*found);
         if (!s.problem.empty()) problem.append("the value at ").append(pointer).append(" ").append(s.problem);
@@ -95,7 +161,7 @@ std::string list_of(const std::vector<std::string>& pointers) {
 }
 
 /// What a key template shows of a value: text and numbers as they are, booleans by name.
-template <class Value> std::string field_text(const Value& value) {
+template <class Value> std::string field_text(Value& value) {
     if (value.is_bool()) return to_text(value);
     auto s = read_scalar(value);
     return s.text && !s.text->empty() ? std::move(*s.text) : std::string(no_value);
@@ -104,14 +170,14 @@ template <class Value> std::string field_text(const Value& value) {
 template <class Document>
 void read_placement(const Document& document, const event_shape& shape, event& out) {
     for (const auto& pointer : shape.timestamp) {
-        const auto found = find(document, pointer);
+        auto found = find(document, pointer);
         if (!found) continue;
         const auto when = read_scalar(*found);
         if (when.text) out.at_ms = parse_event_time(*when.text);
         if (out.at_ms) break;
     }
     for (const auto& pointer : shape.fields) {
-        const auto found = find(document, pointer);
+        auto found = find(document, pointer);
         out.fields.push_back(found ? field_text(*found) : std::string(no_value));
     }
 }
@@ -141,7 +207,7 @@ std::string extract(const Document& document, const event_shape& shape, bytes_vi
         out.what.flow = std::move(*flow.text);
 
     read_placement(document, shape, out.what);
-    const auto own = find(document, "/firehose");
+    auto own = find(document, "/firehose");
     if (own && !is_null(*own)) out.routing = own_routing{to_text(*own)};
     return {};
 }
@@ -150,6 +216,7 @@ std::string extract(const Document& document, const event_shape& shape, bytes_vi
 
 struct event_reader::parser {
     simdjson::dom::parser fast{};
+    simdjson::ondemand::parser faster{};
 };
 
 event_reader::event_reader(event_shape shape)
@@ -159,6 +226,19 @@ event_reader::event_reader(event_reader&&) noexcept = default;
 event_reader& event_reader::operator=(event_reader&&) noexcept = default;
 
 std::string event_reader::read(bytes_view line, event_reading& out) {
+    if (shape_.check == event_check::full) return read_all(line, out);
+    const auto text = as_text(line);
+    const auto last = text.find_last_not_of(" \t\r");
+    simdjson::ondemand::document document;
+    const bool ends = last != text.npos && text[last] == '}';
+    if (!ends || parser_->faster.iterate(text.data(), text.size(), text.size() + padding).get(document))
+        return read_all(line, out);
+    bool broken = false;
+    auto why = extract(on_demand{document, broken}, shape_, line, out);
+    return broken ? read_all(line, out) : why;
+}
+
+std::string event_reader::read_all(bytes_view line, event_reading& out) {
     const auto text = as_text(line);
     simdjson::dom::element document;
     if (parser_->fast.parse(text.data(), text.size(), false).get(document) == simdjson::SUCCESS)

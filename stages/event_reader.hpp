@@ -17,6 +17,14 @@ enum class missing_id : std::uint8_t {
     dead_letter,  ///< it is parked
 };
 
+/// How much of a line is looked at before it is accepted.
+enum class event_check : std::uint8_t {
+    full,  ///< all of it is JSON
+    /// It is UTF-8, an object, and JSON as far as it was read for identity and routing; what else is wrong
+    /// in it is stored as it came. For sources that are known to write JSON.
+    fields,
+};
+
 /// Where in an event its identity sits: JSON Pointers (RFC 6901), the first that is there wins. The
 /// defaults are LeadConduit's and the event stream's.
 struct event_shape {
@@ -26,6 +34,7 @@ struct event_shape {
     missing_id without_id = missing_id::hash;
     std::vector<std::string> timestamp{};  ///< empty: events have no time
     std::vector<std::string> fields{};     ///< one JSON Pointer for each of event::fields
+    event_check check = event_check::full;
 };
 
 /// The event's own `firehose` member, as JSON text without insignificant white space.
@@ -39,8 +48,8 @@ struct event_reading {
     std::optional<own_routing> routing{};  ///< none: the member is absent or null
 };
 
-/// Full syntax check (RFC 8259, UTF-8 included), no document tree of its own per event: the parser's
-/// memory is reused. Single shard.
+/// Full syntax check (RFC 8259, UTF-8 included) unless the shape asks for less, no document tree of its own
+/// per event: the parser's memory is reused. Single shard.
 class event_reader {
 public:
     explicit event_reader(event_shape shape);
@@ -57,6 +66,7 @@ public:
 
 private:
     struct parser;
+    std::string read_all(bytes_view line, event_reading& out);
     event_shape shape_;
     std::unique_ptr<parser> parser_;
 };

@@ -97,6 +97,7 @@ gathering::gathering(const batch_options& how, std::shared_ptr<const cut_plan> p
       arrival_ms_(arrival_ms),
       packer_(make_packer(how.format)),
       block_bytes_(block_bytes_for(how)),
+      spares_(std::make_shared<spare_buffers>(how.memory / 4 * 3)),
       overflowed_(count["batch_events_in_overflow_partition"]),
       cut_by_memory_(count["batch_objects_cut_for_memory"]),
       objects_(count["batch_objects"]) {}
@@ -209,6 +210,7 @@ gathering::open_object& gathering::open(group& g, partition_map::value_type& at,
 void gathering::append(open_object& o, const event& e) {
     static constexpr std::byte newline{'\n'};
     auto& to = how_.format == packing::none ? o.packed.bytes : o.block;
+    make_room(to, e.raw.size() + 1);
     to.append(e.raw);
     to.push_back(newline);
     o.ids.add(e);
@@ -216,6 +218,11 @@ void gathering::append(open_object& o, const event& e) {
     o.last_id = e.id;
     ++o.events;
     if (how_.format != packing::none && block_is_full(o)) pack_block(o);
+}
+
+void gathering::make_room(byte_buffer& to, std::size_t more) {
+    const auto wanted = to.size() + more;
+    if (wanted > to.capacity() && wanted > spare_buffers::large) spares_->enlarge(to);
 }
 
 bool gathering::block_is_full(const open_object& o) const {
@@ -226,6 +233,7 @@ bool gathering::block_is_full(const open_object& o) const {
 
 void gathering::pack_block(open_object& o) {
     if (o.block.empty()) return;
+    make_room(o.packed.bytes, o.block.size());
     packer_->append(o.packed, o.block.view());
     if (o.planned && !o.planned->blocks.empty())
         o.block = byte_buffer();  // memory was short then
@@ -255,7 +263,7 @@ void gathering::cut(open_object& o) {
     out.what.targets = o.of.targets;
     out.what.position = o.first;
     const auto size = o.packed.bytes.size();
-    out.bytes = o.packed.bytes.release();
+    out.bytes = spares_->lend(o.packed.bytes);
     out.what.raw = bytes_view(out.bytes.get(), size);
     out.acks = std::move(o.acks);
     finished_.push_back(std::move(out));

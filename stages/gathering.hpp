@@ -5,6 +5,7 @@
 #include "stages/cut_plan.hpp"
 #include "stages/event.hpp"
 #include "stages/key_template.hpp"
+#include "stages/spare_buffers.hpp"
 
 #include <chrono>
 #include <cstddef>
@@ -93,6 +94,7 @@ private:
     open_object& open(group& g, partition_map::value_type& at, const event& e);
     void append(open_object& o, const event& e);
     bool block_is_full(const open_object& o) const;
+    void make_room(byte_buffer& to, std::size_t more);
     void pack_block(open_object& o);
     void cut(open_object& o);
     void account(open_object& o);
@@ -105,6 +107,7 @@ private:
     std::int64_t arrival_ms_;
     std::unique_ptr<packer> packer_;
     std::size_t block_bytes_;
+    std::shared_ptr<spare_buffers> spares_;
     std::unordered_map<const void*, known_targets> seen_{};
     std::map<std::string, std::unique_ptr<group>, std::less<>> groups_;
     std::list<open_object*> open_{};       // oldest first

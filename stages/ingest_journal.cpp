@@ -33,6 +33,7 @@ private:
     struct open_block {
         log_position end;
         time_source::wall accepted;
+        routing_stamp stamp;
     };
 
     task<> read_all(task_scope& s, sender<raw_event>& out) {
@@ -125,11 +126,12 @@ private:
                 e.bytes = block.events[i];
                 e.line = position;
                 e.flow = as_bytes(block.flow);
+                e.stamp = block.stamp;
                 bytes += e.bytes.size();
                 events.push_back(e);
             }
             next_ = std::max(next_, end);
-            open_.push_back({next_, block.accepted});
+            open_.push_back({next_, block.accepted, block.stamp});
             if (slabs.empty() || slabs.back() != block.backing) slabs.push_back(std::move(block.backing));
         }
         view_->oldest = open_.front().accepted;
@@ -151,6 +153,7 @@ private:
         const auto now = x_.time.wall_now();
         while (!open_.empty() && open_.front().end <= upto) {
             if (how_.settled) how_.settled(now - open_.front().accepted);
+            view_->stamp = std::max(view_->stamp, open_.front().stamp);
             open_.pop_front();
         }
         view_->oldest.reset();

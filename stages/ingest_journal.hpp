@@ -39,6 +39,7 @@ public:
     struct view {
         std::uint64_t losses = 0;                   ///< times it had to read again
         std::optional<time_source::wall> oldest{};  ///< acceptance of the oldest event without a verdict
+        routing_stamp stamp = 0;                    ///< of the last block that had its verdict
     };
 
     ingest_journal(event_log& from, options how) : from_(from), how_(how) {}

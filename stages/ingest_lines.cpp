@@ -3,7 +3,6 @@
 #include "pipeline/blocking.hpp"
 #include "pipeline/scope.hpp"
 #include "stages/event_reader.hpp"
-#include "stages/line_splitter.hpp"
 
 #include <array>
 #include <cerrno>
@@ -80,8 +79,9 @@ public:
           name_(std::move(name)),
           settled_(std::make_shared<wait_queue>(x.ex)),
           state_(std::make_shared<obligations>()),
-          lines_({how.read_bytes, how.max_line, event_reader::padding},
-                 [this](std::uint64_t line, std::uint64_t offset) { refuse(line, offset); }) {}
+          lines_(
+              {how.read_bytes, how.max_line, event_reader::padding},
+              [this](std::uint64_t line, std::uint64_t offset) { refuse(line, offset); }, how.range) {}
 
     task<> run(sender<raw_event> out) {
         return with_scope(x_.ex,
@@ -119,8 +119,8 @@ private:
             const read_outcome got = co_await std::move(arriving);
             if (got.error != 0) report_.failure = "read(" + name_ + "): " + std::strerror(got.error);
             if (got.error != 0 || got.interrupted) co_return;
-            report_.complete = got.count == 0;
-            auto found = report_.complete ? lines_.finish() : lines_.filled(got.count);
+            auto found = got.count == 0 ? lines_.finish() : lines_.filled(got.count);
+            report_.complete = got.count == 0 || lines_.past_the_range();
             if (!found.items.empty()) {
                 auto whole = make_batch(std::move(found));
                 const auto taken = co_await out.push(whole);
@@ -176,6 +176,11 @@ task<> ingest_lines::run(sender<raw_event> out, context& x) {
     descriptor input(from_stdin ? STDIN_FILENO : ::open(path_.c_str(), how));
     if (input.get() < 0) {
         report_->failure = "open(" + path_ + "): " + std::strerror(errno);
+        co_return;
+    }
+    const auto start = how_.range.read_from();
+    if (start > 0 && ::lseek(input.get(), static_cast<off_t>(start), SEEK_SET) < 0) {
+        report_->failure = "lseek(" + path_ + "): " + std::strerror(errno);
         co_return;
     }
     reading job(how_, *report_, std::move(input), from_stdin ? "standard input" : path_, x);

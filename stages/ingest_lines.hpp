@@ -4,6 +4,7 @@
 #include "pipeline/stage.hpp"
 #include "stages/account.hpp"
 #include "stages/event.hpp"
+#include "stages/line_splitter.hpp"
 #include "stages/normalize_config.hpp"
 
 #include <cstddef>
@@ -32,15 +33,17 @@ public:
         std::size_t max_in_flight = 65'536;
         std::shared_ptr<account> books{};  ///< counts refused lines; may be empty
         refusal_sink refused{};            ///< may be empty
+        /// Of a file that can be read from anywhere. Lines are then counted from the range's beginning.
+        line_range range{};
     };
 
     /// What became of the input; shared, because the source itself moves into the pipeline.
     struct report {
         std::string failure{};    ///< not empty: reading stopped before the end, and why
         bool lost = false;        ///< a batch was neither stored nor kept; read the input again
-        bool complete = false;    ///< the whole input was read
+        bool complete = false;    ///< the whole input, or the whole range of it, was read
         std::uint64_t lines = 0;  ///< seen, blank and refused ones included
-        std::uint64_t bytes = 0;
+        std::uint64_t bytes = 0;  ///< offset of the first one that was not read
     };
 
     /// `path` is opened when the pipeline runs; "-" is standard input.

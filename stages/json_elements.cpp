@@ -32,6 +32,19 @@ std::size_t end_of_element(std::string_view text, std::size_t at) noexcept {
     return text.size();
 }
 
+/// `"name" : value`; nothing when it is no member.
+std::optional<json_member> split_member(std::string_view text) noexcept {
+    if (!text.starts_with('"')) return std::nullopt;
+    std::size_t end = 1;
+    for (; end < text.size() && text[end] != '"'; ++end)
+        if (text[end] == '\\') ++end;
+    if (end >= text.size()) return std::nullopt;
+    const auto rest = trim(text.substr(end + 1));
+    if (!rest.starts_with(':')) return std::nullopt;
+    const json_member found{text.substr(1, end - 1), trim(rest.substr(1))};
+    return found.value.empty() ? std::nullopt : std::optional(found);
+}
+
 }  // namespace
 
 bool looks_like_array(std::string_view text) noexcept {
@@ -64,6 +77,35 @@ std::optional<std::vector<std::string_view>> split_array(std::string_view text, 
         if (text[end] == ',') continue;
         if (text[end] == ']' && at == text.size()) return out;
         problem = "the array is not closed, or something follows it";
+        return std::nullopt;
+    }
+}
+
+std::optional<std::vector<json_member>> split_object(std::string_view text, std::string& problem) {
+    std::vector<json_member> out;
+    text = trim(text);
+    if (!text.starts_with('{')) {
+        problem = "not an object";
+        return std::nullopt;
+    }
+    std::size_t at = 1;
+    if (trim(text.substr(1)) == "}") return out;
+    for (;;) {
+        const auto end = end_of_element(text, at);
+        if (end >= text.size()) {
+            problem = "the object is not closed";
+            return std::nullopt;
+        }
+        const auto member = split_member(trim(text.substr(at, end - at)));
+        if (!member) {
+            problem = "member " + std::to_string(out.size() + 1) + " of the object is none";
+            return std::nullopt;
+        }
+        out.push_back(*member);
+        at = end + 1;
+        if (text[end] == ',') continue;
+        if (text[end] == '}' && at == text.size()) return out;
+        problem = "the object is not closed, or something follows it";
         return std::nullopt;
     }
 }

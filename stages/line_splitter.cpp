@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <utility>
 
 namespace firehose::stages {
 namespace {
@@ -50,7 +51,7 @@ line_splitter::lines line_splitter::filled(std::size_t count) {
 line_splitter::lines line_splitter::cut(std::size_t scan_from) {
     lines out;
     const auto* base = block_.get();
-    for (;;) {
+    while (!past_the_range()) {
         const auto* newline =
             static_cast<const std::byte*>(std::memchr(base + scan_from, '\n', end_ - scan_from));
         if (!newline) break;
@@ -79,6 +80,12 @@ line_splitter::lines line_splitter::cut(std::size_t scan_from) {
 }
 
 void line_splitter::take_line(std::size_t length, std::size_t with_newline, lines& out) {
+    if (std::exchange(passing_over_, false)) {
+        skipping_ = false;
+        begin_ += with_newline;
+        offset_ += with_newline;
+        return;
+    }
     ++line_;
     bytes_view text(block_.get() + begin_, length);
     if (!text.empty() && text.back() == std::byte{'\r'}) text = text.first(text.size() - 1);
@@ -95,7 +102,7 @@ void line_splitter::take_line(std::size_t length, std::size_t with_newline, line
 
 line_splitter::lines line_splitter::finish() {
     lines out;
-    if (end_ == begin_ && !skipping_) return out;
+    if ((end_ == begin_ && !skipping_) || past_the_range()) return out;
     take_line(end_ - begin_, end_ - begin_, out);
     if (!out.items.empty()) {
         out.owner = block_;

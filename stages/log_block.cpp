@@ -11,8 +11,9 @@ namespace {
 using storage::journal_format::get_number;
 using storage::journal_format::put_number;
 
-constexpr std::size_t fixed_size = 20;
-constexpr std::uint16_t version = 1;
+constexpr std::size_t fixed_size = 28;
+constexpr std::uint16_t version = 2;
+constexpr std::uint16_t version_without_stamp = 1;
 
 template <class N> void add_number(std::string& to, N value) {
     std::array<std::byte, sizeof(N)> bytes;
@@ -50,7 +51,7 @@ struct taker {
 
 }  // namespace
 
-std::string encode_log_block(const log_append& what, time_source::wall accepted) {
+std::string encode_log_block(const log_append& what, time_source::wall accepted, routing_stamp stamp) {
     std::string out;
     out.reserve(fixed_size + 64 + what.flow.size() + 4 * what.lengths.size() + what.bytes.size() +
                 event_reader::padding);
@@ -59,6 +60,7 @@ std::string encode_log_block(const log_append& what, time_source::wall accepted)
     add_number(out, static_cast<std::uint32_t>(what.lengths.size()));
     const auto since = std::chrono::duration_cast<std::chrono::nanoseconds>(accepted.time_since_epoch());
     add_number(out, static_cast<std::uint64_t>(since.count()));
+    add_number(out, stamp);
     add_number(out, std::uint32_t{what.key ? 1U : 0U});
     if (what.key) {
         add_bytes(out, *what.key);
@@ -78,8 +80,10 @@ std::optional<log_block> decode_log_block(bytes_view payload) {
     const auto flow_size = in.number<std::uint16_t>();
     const auto count = in.number<std::uint32_t>();
     const auto accepted = in.number<std::uint64_t>();
+    if (found != version && found != version_without_stamp) return std::nullopt;
+    out.stamp = found == version ? in.number<std::uint64_t>() : 0;
     const auto has_key = in.number<std::uint32_t>();
-    if (!in.ok || found != version || has_key > 1) return std::nullopt;
+    if (!in.ok || has_key > 1) return std::nullopt;
     out.accepted = time_source::wall(std::chrono::duration_cast<time_source::wall::duration>(
         std::chrono::nanoseconds(static_cast<std::int64_t>(accepted))));
     if (has_key == 1) {

@@ -15,6 +15,10 @@ namespace firehose::stages {
 /// Number of an event in the log; grows, is never given twice.
 using log_position = std::uint64_t;
 
+/// Number of a change of the configuration; an event is stamped with the last one before its acceptance, and
+/// goes where that configuration sends it (stages/flow_book.hpp). 0: accepted before changes were numbered.
+using routing_stamp = std::uint64_t;
+
 /// What is appended together.
 struct log_append {
     std::string bytes{};                      ///< the events, one after the other, nothing between
@@ -32,14 +36,16 @@ struct log_block {
     std::vector<bytes_view> events{};
     std::optional<http::sha256_value> key{};
     http::sha256_value digest{};
+    routing_stamp stamp = 0;
     slab backing{};
 };
 
 /// A record's payload, little-endian:
-///     u16 version (1)   u16 length of the flow   u32 events   i64 accepted, nanoseconds since 1970
-///     u32 1 if a key follows, else 0   [32 bytes key, 32 bytes digest]   flow   u32 length of each event
-///     the events   64 zero bytes, so that a parser may read past the last one
-std::string encode_log_block(const log_append& what, time_source::wall accepted);
+///     u16 version (2)   u16 length of the flow   u32 events   i64 accepted, nanoseconds since 1970
+///     u64 stamp   u32 1 if a key follows, else 0   [32 bytes key, 32 bytes digest]   flow
+///     u32 length of each event   the events   64 zero bytes, so that a parser may read past the last one
+/// Version 1 had no stamp, and is still read.
+std::string encode_log_block(const log_append& what, time_source::wall accepted, routing_stamp stamp = 0);
 
 /// Nothing when the payload is no such block. Leaves `first` and `backing` to the caller.
 std::optional<log_block> decode_log_block(bytes_view payload);

@@ -6,6 +6,7 @@
 #include <boost/json/parse.hpp>
 #include <boost/json/value.hpp>
 
+#include <algorithm>
 #include <array>
 
 namespace firehose::stages {
@@ -238,7 +239,8 @@ normalize_config::normalize_config(options how) : how_(std::move(how)), reader_(
     if (!how_.books) how_.books = std::make_shared<account>();
 }
 
-target_list normalize_config::route(const event_reading& reading) {
+target_list normalize_config::route(const event_reading& reading, std::uint64_t stamp) {
+    if (!reading.routing && how_.routes) return how_.routes(reading.what.flow, stamp);
     if (!reading.routing) {
         const auto flow = how_.routing->flows.find(reading.what.flow);
         return flow != how_.routing->flows.end() ? flow->second : how_.routing->otherwise;
@@ -250,6 +252,8 @@ target_list normalize_config::route(const event_reading& reading) {
     auto list = std::make_shared<const std::vector<target>>(
         ec ? std::vector<target>{unreadable("firehose cannot be read: " + ec.message())}
            : targets_of(value, how_.check));
+    // A problem may be gone tomorrow: a credential that did not exist was made.
+    if (std::ranges::any_of(*list, [](const target& t) { return !t.problem.empty(); })) return list;
     if (seen_.size() >= most_remembered) seen_.clear();
     seen_.emplace(reading.routing->text, list);
     return list;
@@ -264,7 +268,7 @@ bool normalize_config::normalize(const raw_event& line, event& out) {
     }
     how_.books->accept();
     if (reading.what.flow.empty()) reading.what.flow = as_text(line.flow);
-    reading.what.targets = route(reading);
+    reading.what.targets = route(reading, line.stamp);
     reading.what.position = line.offset;
     out = std::move(reading.what);
     return true;

@@ -63,6 +63,9 @@ public:
     struct options {
         event_shape shape{};
         std::shared_ptr<const routing_table> routing{};
+        /// Asked instead of `routing` for events that bring no `firehose` object, when it is set: the targets
+        /// of a flow for an event with this stamp (raw_event). Called on the stage's shard.
+        std::function<target_list(std::string_view flow, std::uint64_t stamp)> routes{};
         destination_check check{};
         std::shared_ptr<account> books{};
         refusal_sink refused{};  ///< may be empty
@@ -76,11 +79,11 @@ public:
     bool normalize(const raw_event& line, event& out);
 
 private:
-    target_list route(const event_reading& reading);
+    target_list route(const event_reading& reading, std::uint64_t stamp);
 
     options how_;
     event_reader reader_;
-    std::map<std::string, target_list, std::less<>> seen_;  ///< own `firehose` objects by text, bounded
+    std::map<std::string, target_list, std::less<>> seen_;  ///< own `firehose` objects without problems, bounded
 };
 
 }  // namespace firehose::stages

@@ -15,10 +15,12 @@ const storage::credential* find_credential(const storage::credential_map& all, c
 }
 
 std::unique_ptr<storage::message_queue> make_queue(context& x, http::client& through,
-                                                   const storage::credential& with, const std::string& url,
-                                                   const sqs_spool_options& how) {
+                                                   const storage::credential& with,
+                                                   std::shared_ptr<storage::credential_source> keys,
+                                                   const std::string& url, const sqs_spool_options& how) {
     storage::sqs_options options;
     options.message_bytes = how.message_bytes;
+    options.keys = std::move(keys);
     return std::make_unique<storage::sqs_queue>(x, through.transports(), with,
                                                 storage::locate_sqs(with, url).value(), options);
 }
@@ -46,17 +48,20 @@ http::client_options sqs_client_options(http::client_options usual, const sqs_sp
 
 task<result<std::unique_ptr<spool_backend>>> open_sqs_spool(context& x, sqs_spool_settings settings,
                                                             const storage::credential_map& credentials,
+                                                            storage::credential_sources& sources,
                                                             http::client_options usual,
                                                             std::unique_ptr<spool_backend> disk) {
     const auto problem = sqs_spool_problem(settings, credentials);
     if (!problem.empty()) co_return error(disposition::stop, "the spool's queue: " + problem);
     const auto& with = *find_credential(credentials, settings.credential_id);
+    const auto keys = sources.get(with);
+    if (keys.has_error()) co_return keys.error();
     const auto client = std::make_shared<http::client>(x, sqs_client_options(std::move(usual), settings.how));
     sqs_spool::parts made;
     made.beneath = client;
-    made.queue = make_queue(x, *client, with, settings.queue_url, settings.how);
+    made.queue = make_queue(x, *client, with, *keys, settings.queue_url, settings.how);
     if (!settings.dead_letter_queue_url.empty())
-        made.dead_letters = make_queue(x, *client, with, settings.dead_letter_queue_url, settings.how);
+        made.dead_letters = make_queue(x, *client, with, *keys, settings.dead_letter_queue_url, settings.how);
     made.disk = std::move(disk);
     auto opened = co_await sqs_spool::open(x, std::move(made), settings.how);
     if (opened.has_error()) co_return opened.error();

@@ -2,6 +2,7 @@
 #pragma once
 #include "http/options.hpp"
 #include "stages/sqs_spool.hpp"
+#include "storage/credential_sources.hpp"
 #include "storage/credentials.hpp"
 
 #include <memory>
@@ -23,9 +24,11 @@ std::string sqs_spool_problem(const sqs_spool_settings& settings, const storage:
 /// messages.
 http::client_options sqs_client_options(http::client_options usual, const sqs_spool_options& how);
 
-/// `disk` takes what the queue does not. Fails as sqs_spool::open() does, and for settings that cannot work.
+/// `disk` takes what the queue does not; requests are signed with what `sources` has for the credential,
+/// which outlives the spool. Fails as sqs_spool::open() does, and for settings that cannot work.
 task<result<std::unique_ptr<spool_backend>>> open_sqs_spool(context& x, sqs_spool_settings settings,
                                                             const storage::credential_map& credentials,
+                                                            storage::credential_sources& sources,
                                                             http::client_options usual,
                                                             std::unique_ptr<spool_backend> disk);
 

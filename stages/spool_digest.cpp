@@ -6,7 +6,6 @@
 #include <algorithm>
 #include <chrono>
 #include <limits>
-#include <unordered_set>
 
 namespace firehose::stages {
 namespace {
@@ -234,7 +233,7 @@ void digest_builder::add(const storage::recovered_record& record) {
                 mark.record = what->record;
                 mark.attempts = what->attempts;
                 mark.next_at = ticks(what->next_at);
-                made_.marks.push_back(mark);
+                add_mark(mark);
                 made_.why.assign(as_text(what->why));
                 return;
             }
@@ -244,12 +243,26 @@ void digest_builder::add(const storage::recovered_record& record) {
             for (const auto& one : spool_record::parse_attempts(record.payload)) {
                 mark.record = one.record;
                 mark.attempts = one.attempts;
-                made_.marks.push_back(mark);
+                add_mark(mark);
             }
             return;
         default: break;
     }
     ++made_.foreign;
+}
+
+void digest_builder::add_mark(const digest_mark& mark) {
+    made_.marks.push_back(mark);
+    if (made_.marks.size() < forget_at_) return;
+    forget_settled_marks();
+    forget_at_ = std::max(marks_at_first, made_.marks.size() * 2);
+}
+
+void digest_builder::forget_settled_marks() {
+    std::sort(made_.settled.begin(), made_.settled.end());
+    std::erase_if(made_.marks, [this](const digest_mark& one) {
+        return std::ranges::binary_search(made_.settled, one.record);
+    });
 }
 
 segment_digest digest_builder::take(const storage::segment_info& of, std::int64_t modified) {
@@ -264,8 +277,8 @@ segment_digest digest_builder::take(const storage::segment_info& of, std::int64_
         made_.oldest = std::min(made_.oldest, one.first_failed);
         made_.first = std::min(made_.first, one.record);
     }
-    const std::unordered_set<storage::sequence> gone(made_.settled.begin(), made_.settled.end());
-    std::erase_if(made_.marks, [&](const digest_mark& one) { return gone.contains(one.record); });
+    forget_settled_marks();
+    forget_at_ = marks_at_first;
     return std::exchange(made_, {});
 }
 

@@ -46,11 +46,12 @@ struct segment_digest {
     std::int64_t due_from = 0;                 ///< the earliest next_at
     std::uint32_t oldest = 0;                  ///< the earliest first_failed
     std::vector<digest_mark> marks{};          ///< in order, but of records that are not settled here
-    std::vector<storage::sequence> settled{};  ///< after the marks
+    std::vector<storage::sequence> settled{};  ///< after the marks; sorted
     std::vector<digest_put> puts{};            ///< in the order of the segment
 };
 
-/// Collects a digest while a segment's records are visited.
+/// Collects a digest while a segment's records are visited. Memory: what the digest will need; of marks that
+/// are settled in the same segment, as nearly all are while a backlog is drained, a bounded number.
 class digest_builder {
 public:
     void add(const storage::recovered_record& record);
@@ -58,7 +59,12 @@ public:
 
 private:
     void add_put(const storage::recovered_record& record, const spool_record::put_view& put);
+    void add_mark(const digest_mark& mark);
+    void forget_settled_marks();
+
+    static constexpr std::size_t marks_at_first = 65'536;
     segment_digest made_;
+    std::size_t forget_at_ = marks_at_first;  // so many marks
 };
 
 /// The `index/` directory of a journal. A digest that is missing, damaged or older than its segment is as

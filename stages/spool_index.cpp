@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <chrono>
-#include <limits>
 
 namespace firehose::stages {
 namespace {
@@ -60,6 +59,8 @@ void spool_index::put(const storage::record_location& where, const spool_record:
             rest.changed = b->changed;
             for (auto i = cut; i != b->items.end(); ++i) {
                 rest.items.push_back(*i);
+                rest.journal_bytes += i->length;
+                b->journal_bytes -= i->length;
                 rest.items.back().delta = static_cast<std::uint32_t>(b->first + i->delta - rest.first);
             }
             b->items.erase(cut, b->items.end());
@@ -81,6 +82,7 @@ void spool_index::put(const storage::record_location& where, const spool_record:
     const auto place = std::lower_bound(b->items.begin(), b->items.end(), one.delta,
                                         [](const item& i, std::uint32_t d) { return i.delta < d; });
     b->items.insert(place, one);
+    b->journal_bytes += one.length;
     b->due_from = std::min(b->due_from, one.next_at);
     b->touched_from = std::min(b->touched_from, one.touched);
     ++records_;
@@ -93,6 +95,7 @@ void spool_index::erase(storage::sequence record) {
     --records_;
     bytes_ -= i->body;
     const auto b = block_of(record);
+    b->journal_bytes -= i->length;
     b->items.erase(b->items.begin() + (i - b->items.data()));
     if (b->items.empty()) blocks_.erase(b);
 }
@@ -238,26 +241,24 @@ spool_index::due spool_index::last_due(storage::sequence before, const lease_que
     return out;
 }
 
-spool_index::share spool_index::share_of(const storage::journal_format::segment_name& segment) const {
-    share out;
-    for (const block& b : blocks_) {
-        if (b.segment != segment) continue;
-        out.records += b.items.size() + b.summed;
-        if (b.summed > 0) out.movable = false;
-        for (const item& i : b.items) {
-            out.journal_bytes += i.length;
-            if (i.leased != 0 || i.unreadable != 0) out.movable = false;
-        }
+std::uint64_t
+spool_index::journal_bytes_of_oldest(const storage::journal_format::segment_name& segment) const {
+    std::uint64_t bytes = 0;
+    for (auto b = blocks_.begin(); b != blocks_.end() && b->segment == segment; ++b) {
+        if (b->summed > 0) return segment_is_whole;
+        bytes += b->journal_bytes;
     }
-    return out;
+    return bytes;
 }
 
 std::vector<storage::sequence>
-spool_index::records_of(const storage::journal_format::segment_name& segment) const {
+spool_index::movable_of_oldest(const storage::journal_format::segment_name& segment) const {
     std::vector<storage::sequence> out;
-    for (const block& b : blocks_) {
-        if (b.segment != segment) continue;
-        for (const item& i : b.items) out.push_back(b.first + i.delta);
+    for (auto b = blocks_.begin(); b != blocks_.end() && b->segment == segment; ++b) {
+        for (const item& i : b->items) {
+            if (i.leased != 0 || i.unreadable != 0) return {};
+            out.push_back(b->first + i.delta);
+        }
     }
     return out;
 }

@@ -6,6 +6,7 @@
 
 #include <cstdint>
 #include <deque>
+#include <limits>
 #include <optional>
 #include <span>
 #include <vector>
@@ -35,6 +36,7 @@ public:
     };
     static_assert(sizeof(item) == 48);
     static constexpr std::uint32_t no_mark = 0xffffffff;
+    static constexpr std::uint64_t segment_is_whole = std::numeric_limits<std::uint64_t>::max();
 
     enum class origin { earlier_run, this_run };
 
@@ -83,14 +85,13 @@ public:
     /// Likewise the last one before `before`.
     due last_due(storage::sequence before, const lease_query& which);
 
-    /// Of the undelivered records of one segment.
-    struct share {
-        std::uint64_t records = 0;
-        std::uint64_t journal_bytes = 0;
-        bool movable = true;  ///< all filled in, none leased or unreadable
-    };
-    share share_of(const storage::journal_format::segment_name& segment) const;
-    std::vector<storage::sequence> records_of(const storage::journal_format::segment_name& segment) const;
+    /// What is undelivered of the oldest segment that the journal has: nothing if that is not the one the
+    /// oldest record lies in, segment_is_whole if it is not filled in. Costs the same however many segments
+    /// there are.
+    std::uint64_t journal_bytes_of_oldest(const storage::journal_format::segment_name& segment) const;
+    /// Those records, if all are filled in and none is leased or unreadable.
+    std::vector<storage::sequence>
+    movable_of_oldest(const storage::journal_format::segment_name& segment) const;
 
     /// Those with undelivered records, the oldest first.
     std::vector<storage::journal_format::segment_name> segments() const;
@@ -108,6 +109,7 @@ private:
         storage::sequence first = 0;
         storage::journal_format::segment_name segment{};
         std::vector<item> items{};
+        std::uint64_t journal_bytes = 0;             ///< of the items' journal records
         std::uint64_t summed = 0, summed_bytes = 0;  ///< records that are not filled in
         std::uint32_t oldest = 0;                    ///< of those
         origin since = origin::this_run;             ///< of those

@@ -32,7 +32,7 @@ task<result<>> spool_journal::open() {
     index_ = std::move(replay.index);
     last_error_ = std::move(replay.last_error);
     to_ = std::move(replay.to);
-    sealed_ = log_->segments().size();
+    sealed_ = log_->segment_count();
     co_return result<>();
 }
 
@@ -108,8 +108,8 @@ task<result<std::vector<storage::sequence>>> spool_journal::write(std::vector<ne
 
 // A segment that nobody appends to any more gets its digest, and the index forgets what that says.
 task<> spool_journal::finish_segments() {
-    if (finishing_ || log_->segments().size() <= sealed_ + 1) {
-        sealed_ = std::min(sealed_, log_->segments().size());
+    if (finishing_ || log_->segment_count() <= sealed_ + 1) {
+        sealed_ = std::min(sealed_, log_->segment_count());
         co_return;
     }
     finishing_ = true;
@@ -275,16 +275,13 @@ task<> spool_journal::trim() {
 // it. Those are written anew at the end, each in a record that says which one it stands for, so that after a
 // crash there is exactly one of the two.
 std::vector<storage::sequence> spool_journal::worth_moving() const {
-    const auto all = log_->segments();
-    if (all.size() < 3) return {};
-    std::uint64_t on_disk = 0;
-    for (const storage::segment_info& one : all) on_disk += one.size;
+    if (log_->segment_count() < 3) return {};
+    const std::uint64_t on_disk = log_->size_on_disk();
     if (on_disk < limits_.compact_from_bytes || index_.bytes() * 2 > on_disk) return {};
-    const auto oldest = index_.share_of(all.front().name);
-    const bool few =
-        oldest.journal_bytes * 4 <= all.front().size && oldest.journal_bytes <= limits_.compact_step_bytes;
-    if (!oldest.movable || !few) return {};
-    return index_.records_of(all.front().name);
+    const auto segment = log_->oldest_segment();
+    const std::uint64_t left = index_.journal_bytes_of_oldest(segment->name);
+    if (left > limits_.compact_step_bytes || left > segment->size / 4) return {};
+    return index_.movable_of_oldest(segment->name);
 }
 
 task<> spool_journal::compact() {

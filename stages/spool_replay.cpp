@@ -25,12 +25,15 @@ void spool_replay::put(const storage::recovered_record& record, const spool_reco
 }
 
 void spool_replay::settle(storage::sequence record, storage::sequence said_at) {
+    if (!open_leases_.empty()) open_leases_.erase(record);
+    // Of a backlog that is nearly drained most marks speak of records whose files are gone.
+    const auto oldest = index.oldest();
+    if (record <= said_at && (!oldest || record < *oldest)) return;
     need(record);
     if (index.contains(record))
         index.erase(record);
     else if (record > said_at)  // a copy of later bytes in an earlier place
         settled_early_.insert(record);
-    open_leases_.erase(record);
 }
 
 void spool_replay::fail(storage::sequence record, unsigned attempts, time_source::wall next_at,

@@ -75,23 +75,25 @@ std::string header_text(const spool_header& h, const origin& from) {
                            {"code", h.last_error.code},
                            {"status", h.last_error.status},
                            {"message", std::string_view(h.last_error.message).substr(0, longest_message)}};
-    const json::object all{{"v", version},
-                           {"event_id", h.event_id},
-                           {"group_id", h.group_id},
-                           {"flow_id", h.flow_id},
-                           {"service", h.to.service},
-                           {"type", h.to.type},
-                           {"bucket", h.to.bucket},
-                           {"prefix", h.to.prefix},
-                           {"credential_id", h.to.credential_id},
-                           {"layout", h.layout},
-                           {"key", h.key},
-                           {"attempts", h.attempts},
-                           {"first_failed_at", to_nanoseconds(h.first_failed_at)},
-                           {"next_at", to_nanoseconds(h.next_at)},
-                           {"last_error", why},
-                           {"run", from.run},
-                           {"touched_at", to_nanoseconds(from.touched_at)}};
+    json::object all{{"v", version},
+                     {"event_id", h.event_id},
+                     {"group_id", h.group_id},
+                     {"flow_id", h.flow_id},
+                     {"service", h.to.service},
+                     {"type", h.to.type},
+                     {"bucket", h.to.bucket},
+                     {"prefix", h.to.prefix},
+                     {"credential_id", h.to.credential_id},
+                     {"layout", h.layout},
+                     {"key", h.key},
+                     {"attempts", h.attempts},
+                     {"first_failed_at", to_nanoseconds(h.first_failed_at)},
+                     {"next_at", to_nanoseconds(h.next_at)},
+                     {"last_error", why},
+                     {"run", from.run},
+                     {"touched_at", to_nanoseconds(from.touched_at)}};
+    if (!h.content_encoding.empty()) all["content_encoding"] = h.content_encoding;
+    if (h.events != 1) all["events"] = h.events;
     auto text = to_ascii(json::serialize(all));
     text.pop_back();
     return text;
@@ -165,6 +167,9 @@ spool_header read_header(const json::object& from) {
     h.to.prefix = text_at(from, "prefix");
     h.to.credential_id = text_at(from, "credential_id");
     h.layout = text_at(from, "layout");
+    h.content_encoding = text_at(from, "content_encoding");
+    if (from.contains("events"))
+        h.events = static_cast<std::uint64_t>(std::max<std::int64_t>(number_at(from, "events"), 1));
     h.key = text_at(from, "key");
     h.attempts = static_cast<unsigned>(std::clamp<std::int64_t>(number_at(from, "attempts"), 0, 1 << 30));
     h.first_failed_at = from_nanoseconds(number_at(from, "first_failed_at"));

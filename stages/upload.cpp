@@ -300,8 +300,12 @@ private:
 
     /// Nothing when cancelled: the outcome at the store is unknown, the key makes a repeat safe.
     task<std::optional<result<storage::object_info>>> put_once(lane& l, delivery_job& job) {
+        const auto begun = x_.time.now();
         auto answer = co_await attempts_.put(l, job, shared_.options().timeout);
-        if (!answer) cancelled_ = true;
+        if (!answer)
+            cancelled_ = true;
+        else if (!l.unusable)
+            shared_.put_ended(l.to, x_.time.now() - begun, answer->has_value());
         co_return answer;
     }
 

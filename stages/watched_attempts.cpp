@@ -31,10 +31,15 @@ task<> watched_attempts::bounded(attempt& one) {
 }
 
 task<> watched_attempts::put_into(attempt& one) {
+    const auto store = one.to.store;
+    if (!store) {
+        one.answer = *one.to.unusable;
+        co_return;
+    }
     const storage::payload body{one.job.body()};
     const auto how = one.job.how();
     try {
-        auto put = co_await one.to.store->put(one.job.key(), body, how, one.until);
+        auto put = co_await store->put(one.job.key(), body, how, one.until);
         one.answer = std::move(put);
     } catch (const boost::system::system_error& e) {
         if (e.code() != asio::error::operation_aborted) throw;

@@ -2,6 +2,7 @@
 
 #include "http/client.hpp"
 #include "stages/directory_spool.hpp"
+#include "stages/distant_spool.hpp"
 #include "storage/file_system.hpp"
 
 #include <algorithm>
@@ -22,6 +23,11 @@ bool is_within(const std::filesystem::path& inner, const std::filesystem::path& 
     return std::mismatch(outer.begin(), outer.end(), inner.begin(), inner.end()).first == outer.end();
 }
 
+http::client_options unguarded(http::client_options how) {
+    how.guard.reset();
+    return how;
+}
+
 }  // namespace
 
 /// What spool and delivery refer to, so it goes last.
@@ -29,7 +35,8 @@ struct workbench::foundation {
     foundation(context& x, workbench_options options)
         : how(std::move(options)),
           http(x, how.http),
-          credentials({x, http.transports(), how.machine}),
+          own(x, unguarded(how.http)),
+          credentials({x, own.transports(), how.machine}),
           environment{x, http, how.base_directory} {
         environment.credentials = &credentials;
         environment.settings = [this](const storage::destination& to) {
@@ -40,6 +47,7 @@ struct workbench::foundation {
 
     workbench_options how;
     http::client http;
+    http::client own;  ///< to where the operator's credentials come from, which may well be this machine
     storage::credential_sources credentials;
     storage::store_environment environment;
     storage::system_files files{};
@@ -50,6 +58,19 @@ workbench::~workbench() = default;
 
 storage::credential_sources& workbench::credentials() const noexcept { return base_->credentials; }
 
+const storage::credential_map& workbench::known_credentials() const noexcept {
+    return base_->how.credentials;
+}
+
+void workbench::set_credential(const std::string& id, std::optional<storage::credential> now) {
+    if (now)
+        base_->how.credentials.insert_or_assign(id, std::move(*now));
+    else
+        base_->how.credentials.erase(id);
+    base_->credentials.forget(id);
+    delivery_->credential_changed(id);
+}
+
 task<result<std::unique_ptr<workbench>>> workbench::open(context& x, workbench_options how) {
     std::unique_ptr<workbench> bench(new workbench);
     bench->base_ = std::make_unique<foundation>(x, std::move(how));
@@ -59,16 +80,30 @@ task<result<std::unique_ptr<workbench>>> workbench::open(context& x, workbench_o
     if (!spool) co_return spool.error();
     bench->spool_ = std::move(*spool);
     if (base.how.sqs) {
-        auto shared = co_await open_sqs_spool(x, *base.how.sqs, base.how.credentials, base.how.http,
-                                              std::move(bench->spool_));
+        auto shared = co_await open_sqs_spool(x, *base.how.sqs, base.how.credentials, base.credentials,
+                                              base.how.http, std::move(bench->spool_));
         if (!shared) co_return shared.error();
         bench->spool_ = std::move(*shared);
     }
-    bench->books_ = std::make_shared<account>();
-    const stages::delivery::parts parts{base.how.stores, base.how.credentials, base.environment,
-                                        *bench->spool_, bench->books_};
-    bench->delivery_ = std::make_shared<stages::delivery>(x, parts, base.how.delivery);
+    bench->make_delivery(x);
     co_return bench;
+}
+
+std::unique_ptr<workbench> workbench::open_beside(context& x, workbench_options how, executor home_shard,
+                                                  spool_backend& home) {
+    std::unique_ptr<workbench> bench(new workbench);
+    bench->base_ = std::make_unique<foundation>(x, std::move(how));
+    bench->spool_ = std::make_unique<distant_spool>(std::move(home_shard), home);
+    bench->make_delivery(x);
+    return bench;
+}
+
+void workbench::make_delivery(context& x) {
+    auto& base = *base_;
+    books_ = std::make_shared<account>();
+    const stages::delivery::parts parts{base.how.stores, base.how.credentials, base.environment, *spool_,
+                                        books_};
+    delivery_ = std::make_shared<stages::delivery>(x, parts, base.how.delivery);
 }
 
 normalize_config::options workbench::routing(target_list otherwise) const {
@@ -90,7 +125,11 @@ destination_check apart_from_spool(destination_check also, const std::filesystem
     const auto data = real_path(data_dir);
     std::vector<std::filesystem::path> own{data};
     // Every folder lies in data_dir: that must not forbid all.
-    if (is_within(root, data)) own = {data / "spool", data / "plans"};
+    if (is_within(root, data)) {
+        own.clear();
+        for (const auto* name : {"spool", "plans", "events", "sources", "flows", "routing", "credentials"})
+            own.push_back(data / name);
+    }
     return [also = std::move(also), root, own](const storage::destination& to) {
         auto problem = also ? also(to) : std::string();
         if (!problem.empty() || to.type != "directory") return problem;

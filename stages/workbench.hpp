@@ -36,6 +36,10 @@ public:
     /// Recovers the spool, which takes as long as reading it. Fails when the data directory cannot be
     /// used or another process has it. May be cancelled; leaves nothing behind.
     static task<result<std::unique_ptr<workbench>>> open(context& x, workbench_options how);
+    /// For another shard: with books, stores and connections of its own, and the spool of `home`, which
+    /// outlives it, as does the shard it is on.
+    static std::unique_ptr<workbench> open_beside(context& x, workbench_options how, executor home_shard,
+                                                  spool_backend& home);
     ~workbench();
 
     const std::shared_ptr<stages::delivery>& delivery() const noexcept { return delivery_; }
@@ -44,6 +48,12 @@ public:
     /// What the stores of this bench sign with.
     storage::credential_sources& credentials() const noexcept;
 
+    /// What is known at the moment, by id.
+    const storage::credential_map& known_credentials() const noexcept;
+    /// From now on: a new credential, another one of that id, or none. What was spooled for want of it, or was
+    /// refused with the one before, is tried at once. Stores must not have kept the address of a credential.
+    void set_credential(const std::string& id, std::optional<storage::credential> now);
+
     /// For normalize_config: this bench's books, its destination check, apart_from_spool() included, and
     /// `otherwise` for events that bring no `firehose` object.
     normalize_config::options routing(target_list otherwise = {}) const;
@@ -51,6 +61,7 @@ public:
 private:
     struct foundation;
     workbench();
+    void make_delivery(context& x);
 
     std::unique_ptr<foundation> base_;
     std::unique_ptr<spool_backend> spool_;

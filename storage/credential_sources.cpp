@@ -62,6 +62,11 @@ result<std::shared_ptr<credential_source>> credential_sources::get(const credent
     return made;
 }
 
+void credential_sources::forget(std::string_view id) {
+    const auto known = known_.find(id);
+    if (known != known_.end()) known_.erase(known);
+}
+
 std::vector<credential_sources::held> credential_sources::all() const {
     std::vector<held> out;
     for (const auto& [id, source] : known_) out.push_back({id, source});

@@ -7,6 +7,7 @@
 #include <map>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace firehose::storage {
@@ -27,6 +28,9 @@ public:
 
     /// A credential without id gets a source of its own.
     result<std::shared_ptr<credential_source>> get(const credential& with);
+
+    /// The credential of that id has changed: the next get() makes a source anew. Stores keep the one they have.
+    void forget(std::string_view id);
 
     struct held {
         std::string id{};

@@ -96,6 +96,7 @@ task<result<std::unique_ptr<journal>>> journal::open(context& x, file_system& fs
     made->recovered_ = found->counts;
     made->next_ = found->next;
     made->sealed_.assign(found->segments.begin(), found->segments.end());
+    for (const segment_info& one : made->sealed_) made->sealed_bytes_ += one.size;
     x.count["journal_torn_bytes"] += found->counts.torn_bytes;
     x.count["journal_damaged_ranges"] += found->counts.damaged_ranges;
     x.count["journal_damaged_bytes"] += found->counts.damaged_bytes;
@@ -198,10 +199,7 @@ void journal::finish_commit(journal_commit& done) {
     next_ = done.next;
     current_ = std::move(done.segment);
     const bool same = current_ && current_->info.name == current_info_.name;
-    if (!same) {
-        if (current_info_.end > current_info_.name.first) sealed_.push_back(current_info_);
-        current_info_ = {};
-    }
+    if (!same) close_current();
     if (current_) current_info_ = current_->info;
     for (const auto& request : done.requests) {
         if (!done.failure)
@@ -217,22 +215,33 @@ sequence journal::first_sequence() const noexcept {
     return current_info_.end != 0 ? current_info_.name.first : next_;
 }
 
+void journal::close_current() {
+    const segment_info closed = std::exchange(current_info_, {});
+    if (closed.end <= closed.name.first) return;
+    sealed_.push_back(closed);
+    sealed_bytes_ += closed.size;
+}
+
 std::vector<segment_info> journal::segments() const {
     std::vector<segment_info> all(sealed_.begin(), sealed_.end());
     if (current_info_.end != 0) all.push_back(current_info_);
     return all;
 }
 
-std::vector<segment_info> journal::removable_segments(sequence keep_from) const {
-    std::vector<segment_info> out;
-    for (const segment_info& one : segments()) {
-        if (one.end > keep_from) break;
-        out.push_back(one);
-    }
-    return out;
+std::size_t journal::segment_count() const noexcept {
+    return sealed_.size() + (current_info_.end != 0 ? 1 : 0);
 }
 
-bool journal::removable(sequence keep_from) const { return !removable_segments(keep_from).empty(); }
+std::optional<segment_info> journal::oldest_segment() const {
+    if (!sealed_.empty()) return sealed_.front();
+    if (current_info_.end != 0) return current_info_;
+    return std::nullopt;
+}
+
+bool journal::removable(sequence keep_from) const {
+    const auto oldest = oldest_segment();
+    return oldest && oldest->end <= keep_from;
+}
 
 // False: cancelled. Never called while a commit of this coroutine runs.
 task<bool> journal::wait_until_idle() {
@@ -251,8 +260,7 @@ task<result<>> journal::seal() {
     if (!current_) co_return result<>();
     const busy_mark mark(*this);
     auto closing = std::move(current_);
-    if (current_info_.end > current_info_.name.first) sealed_.push_back(current_info_);
-    current_info_ = {};
+    close_current();
     auto work = [&closing] { closing.reset(); };
     co_await run_blocking(x_.blocking, std::move(work));
     co_return result<>();
@@ -262,14 +270,16 @@ task<result<>> journal::remove_before(sequence keep_from) {
     while (removable(keep_from)) {
         const bool idle = co_await wait_until_idle();
         if (!idle) throw_cancelled();
-        const auto list = removable_segments(keep_from);
-        if (list.empty()) break;
+        if (!removable(keep_from)) break;
         const busy_mark mark(*this);
-        const segment_info oldest = list.front();
+        const segment_info oldest = *oldest_segment();
         const bool is_current = current_info_.end != 0 && oldest.name == current_info_.name;
         auto closing = is_current ? std::move(current_) : nullptr;
         if (is_current) current_info_ = {};
-        if (!is_current) sealed_.pop_front();
+        if (!is_current) {
+            sealed_.pop_front();
+            sealed_bytes_ -= oldest.size;
+        }
         auto work = [this, &oldest, &closing]() -> result<> {
             closing.reset();
             const auto path = directory_ / to_file_name(oldest.name);
@@ -282,6 +292,7 @@ task<result<>> journal::remove_before(sequence keep_from) {
         auto done = co_await run_blocking(x_.blocking, std::move(work));
         if (done.has_error()) {
             sealed_.push_front(oldest);  // tried again next time
+            sealed_bytes_ += oldest.size;
             co_return done;
         }
         index_.forget(oldest.name);

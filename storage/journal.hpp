@@ -100,6 +100,10 @@ public:
     sequence first_sequence() const noexcept;
     /// The oldest first; the one that is written to is the last.
     std::vector<segment_info> segments() const;
+    std::size_t segment_count() const noexcept;
+    std::optional<segment_info> oldest_segment() const;
+    /// Of all segments. Like the two above it costs the same however many there are.
+    std::uint64_t size_on_disk() const noexcept { return sealed_bytes_ + current_info_.size; }
     const recovery_counts& recovered() const noexcept { return recovered_; }
 
 private:
@@ -111,8 +115,8 @@ private:
     journal_commit take_requests();
     task<> commit_round();
     void finish_commit(journal_commit& done);
+    void close_current();
     task<bool> wait_until_idle();
-    std::vector<segment_info> removable_segments(sequence keep_from) const;
     std::optional<segment_info> segment_from(sequence from, const journal_format::segment_name& after) const;
 
     context& x_;
@@ -120,7 +124,8 @@ private:
     const std::filesystem::path directory_;
     const journal_options options_;
     recovery_counts recovered_{};
-    std::deque<segment_info> sealed_;        // oldest first
+    std::deque<segment_info> sealed_;  // oldest first
+    std::uint64_t sealed_bytes_ = 0;
     std::shared_ptr<open_segment> current_;  // touched on the blocking pool while busy_
     segment_info current_info_{};            // what is acknowledged of it
     sequence next_ = 1;

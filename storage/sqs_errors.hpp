@@ -11,7 +11,8 @@ namespace firehose::storage {
 /// What may turn the refusal into success without anybody's help, before the disposition counts.
 enum class sqs_remedy : std::uint8_t {
     none,
-    adjust_clock,  ///< if the clocks differ: learn the server's time, sign again once
+    adjust_clock,  ///< if the clocks differ: learn the server's time, sign again once; else as the next
+    refresh_credentials,  ///< if there are other keys than those that were used: sign again once
 };
 
 /// `park` means that this message or this request can never be taken; the queue itself works.

@@ -28,11 +28,18 @@ error_body read_refusal(const http::response& r) {
 
 }  // namespace
 
+void sqs_signer::use_identity(sigv4::identity who) {
+    who_ = std::move(who);
+    keys_ = {};
+}
+
 result<> sqs_signer::sign(http::request& req, time_source::wall now) {
     const std::string stamp = sigv4::format_stamp(now + ahead_);
     http::set_header(req.headers, "x-amz-date", stamp);
     if (!who_.session_token.empty())
         http::set_header(req.headers, "x-amz-security-token", who_.session_token.reveal());
+    else
+        std::erase_if(req.headers, [](const auto& h) { return h.first == "x-amz-security-token"; });
     const std::string hash = http::to_hex(http::sha256(req.body));
     const sigv4::subject what{req.method, req.target, {}, req.headers, hash};
     auto done = sigv4::sign_headers(what, who_, region_, "sqs", stamp, sigv4::path_rules::generic, keys_);
@@ -51,18 +58,34 @@ http::request sqs_request(std::string_view action, std::string_view body) {
     return req;
 }
 
-sqs_exchange::sqs_exchange(context& shard, const http::transport_factory& connect, credential with,
-                           sqs_location at)
+sqs_exchange::sqs_exchange(context& shard, const http::transport_factory& connect, const credential& with,
+                           sqs_location at, std::shared_ptr<credential_source> keys)
     : shard_(shard),
-      with_(std::move(with)),
       at_(std::move(at)),
-      signer_({with_.username, with_.password, with_.session_token}, at_.region),
+      keys_(std::move(keys)),
+      signer_({with.username, with.password, with.session_token}, at_.region),
       bottom_(connect(at_.to, &signer_)) {}
 
+task<result<>> sqs_exchange::use_keys(time_source::steady deadline) {
+    if (!keys_) co_return result<>();
+    if (keys_->due()) {
+        auto ready = co_await keys_->ready(deadline);
+        if (ready.has_error()) co_return ready;
+    }
+    auto now = keys_->current();
+    if (now == used_) co_return result<>();
+    used_ = std::move(now);
+    signer_.use_identity({used_->access_key_id, used_->secret_access_key, used_->session_token});
+    co_return result<>();
+}
+
 task<result<http::response>> sqs_exchange::send(http::request& req, time_source::steady deadline) {
-    bool learned = false;
+    bool learned = false, renewed = false;
     http::set_header(req.headers, "Host", http::host_header(at_.to));
     for (;;) {
+        auto ready = co_await use_keys(deadline);
+        if (ready.has_error()) co_return ready.error();
+        const auto used = used_;
         auto answer = co_await bottom_->send(req, deadline);
         const std::string action(action_of(req));
         if (!answer.has_value()) {
@@ -76,9 +99,13 @@ task<result<http::response>> sqs_exchange::send(http::request& req, time_source:
             if (said.message.empty()) co_return answer;
         }
         const auto verdict = judge_sqs(answer->status, said.code);
-        const bool curable = verdict.remedy == sqs_remedy::adjust_clock && req.idempotent;
-        if (!curable || std::exchange(learned, true) || !learn_clock(*answer))
-            co_return refusal(action, *answer, said, verdict.what);
+        const bool curable = verdict.remedy != sqs_remedy::none && req.idempotent;
+        bool cured = false;
+        if (curable && verdict.remedy == sqs_remedy::adjust_clock && !std::exchange(learned, true))
+            cured = learn_clock(*answer);
+        if (curable && !cured && keys_ && !std::exchange(renewed, true))
+            cured = co_await keys_->renew(used, deadline);
+        if (!cured) co_return refusal(action, *answer, said, verdict.what);
     }
 }
 
@@ -94,7 +121,7 @@ bool sqs_exchange::learn_clock(const http::response& r) {
 
 error sqs_exchange::refusal(std::string_view action, const http::response& r, const error_body& said,
                             disposition what) const {
-    const auto advice = sqs_advice(said.code, r.status, action, at_.name, with_.username);
+    const auto advice = sqs_advice(said.code, r.status, action, at_.name, signer_.identity().access_key_id);
     const auto plain = refused_answer(what, r, said, "x-amzn-requestid", advice, shard_.time.wall_now());
     error_details d = plain.details();
     d.context = std::string(action) + " to " + at_.name + ": " + d.context;

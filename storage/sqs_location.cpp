@@ -1,5 +1,6 @@
 #include "storage/sqs_location.hpp"
 
+#include "storage/credential_rules.hpp"
 #include "storage/s3_location.hpp"
 
 #include <algorithm>
@@ -56,8 +57,7 @@ std::string sqs_problem(std::string_view queue_url, const std::string& credentia
     if (!at.has_value()) return at.error().context();
     const std::string name = "credential " + credential_id;
     if (with->type != "user") return name + " must be of type \"user\" to be used for SQS";
-    if (with->username.empty()) return name + " has no username, which is the access key id";
-    return {};
+    return aws_credential_problem(*with, name);
 }
 
 }  // namespace firehose::storage

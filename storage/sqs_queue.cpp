@@ -25,12 +25,12 @@ std::vector<result<>> without_values(std::vector<result<std::string>> all) {
 
 }  // namespace
 
-sqs_queue::sqs_queue(context& shard, const http::transport_factory& connect, credential with, sqs_location at,
-                     sqs_options how)
+sqs_queue::sqs_queue(context& shard, const http::transport_factory& connect, const credential& with,
+                     sqs_location at, sqs_options how)
     : shard_(shard),
-      how_(how),
-      exchange_(shard, connect, std::move(with), std::move(at)),
-      retrying_(exchange_, shard.time, shard.random, how.retries) {}
+      how_(std::move(how)),
+      exchange_(shard, connect, with, std::move(at), how_.keys),
+      retrying_(exchange_, shard.time, shard.random, how_.retries) {}
 
 std::string sqs_queue::about_queue() const {
     std::string out = "{";

@@ -6,6 +6,7 @@
 #include "storage/sqs_message.hpp"
 
 #include <functional>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -18,6 +19,7 @@ struct sqs_options {
     std::size_t message_bytes = 1 << 20;
     std::size_t requests = 4;  ///< at once, of one call with many messages; 1 on a FIFO queue
     http::backoff retries{};   ///< of requests, and of entries that failed in a request that succeeded
+    std::shared_ptr<credential_source> keys{};  ///< what to sign with; null: what stands in the credential
 };
 
 /// All requests are repeated after failures that may pass, sends too: a message may be there twice. On a FIFO
@@ -30,7 +32,7 @@ struct sqs_options {
 /// `connect` gives transports that wait longer for an answer than a receive() waits for messages.
 class sqs_queue final : public message_queue {
 public:
-    sqs_queue(context& shard, const http::transport_factory& connect, credential with, sqs_location at,
+    sqs_queue(context& shard, const http::transport_factory& connect, const credential& with, sqs_location at,
               sqs_options how = {});
 
     task<std::vector<result<std::string>>> send(const std::vector<outgoing_message>& all,

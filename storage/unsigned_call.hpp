@@ -1,4 +1,4 @@
-/// One question to a service that hands out credentials: no signature, no redirects, little time.
+/// One question to a service that hands out credentials: sent as it is, no redirects, little time.
 #pragma once
 #include "http/url.hpp"
 #include "storage/credential_provider.hpp"

@@ -16,7 +16,7 @@ build_packages=(
 test_packages=(
     g++ libclang-rt-19-dev llvm-19 clang-tools-19 clang-tidy-19 clang-format-19
     libboost-test1.81-dev
-    git python3 python3-venv openssl procps
+    git python3 python3-venv openssl procps curl
     radosgw ceph-mon ceph-osd
 )
 

@@ -5,6 +5,7 @@
 #include "examples/firehose/config_destinations.hpp"
 #include "examples/firehose/config_http.hpp"
 #include "examples/firehose/config_reader.hpp"
+#include "examples/firehose/config_sources.hpp"
 #include "stages/workbench.hpp"
 
 #include <boost/json/parser.hpp>
@@ -79,8 +80,9 @@ json::value* make_place(json::value& document, std::string_view pointer) {
     return here;
 }
 
-constexpr std::array<std::string_view, 6> secret_names{
-    "password", "token", "session_token", "secret_access_key", "connection_string", "client_secret"};
+constexpr std::array<std::string_view, 7> secret_names{
+    "password",          "token",         "session_token", "secret_access_key",
+    "connection_string", "client_secret", "refresh_token"};
 
 bool names_a_secret(std::string_view name) {
     return std::ranges::find(secret_names, name) != secret_names.end();
@@ -134,7 +136,7 @@ public:
     void load(const json::object& document) {
         const object_reader top(document, "", out_.faults);
         top.only({"data_dir", "credentials", "flows", "default", "event", "delivery", "spool", "sources",
-                  "server"});
+                  "run", "server"});
         std::string data_dir = "data";
         top.read("data_dir", data_dir);
         out_.what.data_dir = out_.what.base_directory / data_dir;
@@ -150,7 +152,12 @@ public:
         if (const auto how = top.object("delivery")) read_delivery(*how);
         if (out_.what.batch) place_by(out_.what.batch.value(), timestamp_, out_.what.shape);
         if (const auto spool = top.object("spool")) read_spool(*spool);
-        if (const auto* sources = top.find("sources")) read_sources(*sources);
+        if (const auto* sources = top.find("sources")) read_sources(*sources, secrets_, out_);
+        if (const auto how = top.object("run")) {
+            how->only({"shards", "shard_bytes"});
+            how->read("shards", out_.what.run.shards, 0, 1024);
+            how->read("shard_bytes", out_.what.run.shard_bytes, 1, 1ULL << 40);
+        }
         if (const auto server = top.object("server"))
             out_.what.server = read_server(*server, out_.what.base_directory);
         out_.what.server.ingest.max_event = out_.what.max_event_bytes;
@@ -197,13 +204,19 @@ private:
     }
 
     void read_event(const object_reader& from) {
-        from.only({"id", "group", "flow", "timestamp", "missing_id", "max_bytes"});
+        from.only({"id", "group", "flow", "timestamp", "missing_id", "max_bytes", "check"});
         auto& shape = out_.what.shape;
         from.read_pointers("id", shape.id);
         from.read_pointers("group", shape.group);
         from.read_pointers("flow", shape.flow);
         from.read_pointers("timestamp", timestamp_);
         from.read("max_bytes", out_.what.max_event_bytes, 1, 1ULL << 30);
+        std::string check = "full";
+        from.read("check", check);
+        if (check == "fields")
+            shape.check = stages::event_check::fields;
+        else if (check != "full")
+            from.fail("check", "must be \"full\" or \"fields\"");
         std::string missing = "hash";
         from.read("missing_id", missing);
         if (missing == "dead_letter")
@@ -295,35 +308,8 @@ private:
         if (queue.queue_url.empty()) return from.fail("queue_url", "is required");
         if (queue.credential_id.empty()) return from.fail("credential_id", "is required");
         const auto problem = stages::sqs_spool_problem(queue, out_.what.credentials);
-        if (!problem.empty()) return from.fail("queue_url", problem);
+        if (!problem.empty() && secrets_ != secrets::not_needed) return from.fail("queue_url", problem);
         out_.what.sqs = std::move(queue);
-    }
-
-    void read_sources(const json::value& value) {
-        if (!value.is_array()) {
-            out_.faults.push_back({"/sources", "must be an array"});
-            return;
-        }
-        std::size_t index = 0;
-        for (const auto& entry : value.get_array()) {
-            const auto pointer = "/sources/" + std::to_string(index++);
-            if (!entry.is_object()) {
-                out_.faults.push_back({pointer, "must be an object"});
-                continue;
-            }
-            read_source(object_reader(entry.get_object(), pointer, out_.faults));
-        }
-    }
-
-    void read_source(const object_reader& from) {
-        std::string type;
-        from.read("type", type);
-        if (type != "file") return from.fail("type", "must be \"file\": the one source of this version");
-        from.only({"type", "path"});
-        std::string path;
-        from.read("path", path);
-        if (path.empty()) return from.fail("path", "is required; \"-\" is standard input");
-        out_.what.inputs.push_back(path == "-" ? path : (out_.what.base_directory / path).string());
     }
 
     loaded& out_;

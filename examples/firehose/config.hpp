@@ -1,5 +1,6 @@
 /// The configuration file: one JSON document, every fault found at once, each with its place.
 #pragma once
+#include "examples/firehose/pull_settings.hpp"
 #include "examples/firehose/server_settings.hpp"
 #include "http/options.hpp"
 #include "stages/delivery.hpp"
@@ -21,6 +22,12 @@
 
 namespace firehose::app {
 
+/// How `run` uses the machine.
+struct run_settings {
+    unsigned shards = 0;                  ///< threads that deliver parts of one file; 0: one for each core
+    std::size_t shard_bytes = 32u << 20;  ///< parts of a file smaller than this are not worth a shard
+};
+
 struct configuration {
     std::filesystem::path base_directory{};  ///< of the file; relative paths start here
     std::filesystem::path data_dir{};
@@ -34,8 +41,10 @@ struct configuration {
     stages::unspool::options unspool{};
     http::client_options http{};
     std::optional<stages::sqs_spool_settings> sqs{};  ///< none: the spool is a directory of data_dir
-    std::vector<std::string> inputs{};    ///< of the file sources, in order; "-" is standard input
+    std::vector<std::string> inputs{};  ///< of the file sources, in order; "-" is standard input
+    std::vector<pull_settings> streams{};
     std::vector<std::string> services{};  ///< named by flows and default, each once
+    run_settings run{};
     server_settings server{};
 };
 

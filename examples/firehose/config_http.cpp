@@ -9,10 +9,10 @@ namespace {
 void read_names(const object_reader& from, std::string_view name, std::vector<std::string>& out) {
     const auto* value = from.find(name);
     if (value == nullptr) return;
-    if (!value->is_array()) return from.fail(name, "must be a list of host names");
+    if (!value->is_array()) return from.fail(name, "must be a list of strings");
     for (const auto& entry : value->get_array()) {
         if (!entry.is_string() || entry.get_string().empty())
-            return from.fail(name, "must be a list of host names; \".example.com\" is all names below it");
+            return from.fail(name, "must be a list of strings, none of them empty");
         out.emplace_back(entry.get_string());
     }
 }
@@ -34,13 +34,48 @@ void read_proxy(const object_reader& from, const std::filesystem::path& base, se
     out.proxy = std::move(*proxy);
 }
 
+void read_ports(const object_reader& from, std::vector<std::uint16_t>& out) {
+    const auto* value = from.find("ports");
+    if (value == nullptr) return;
+    out.clear();
+    bool good = value->is_array() && !value->get_array().empty();
+    if (good)
+        for (const auto& entry : value->get_array()) {
+            const bool fits = entry.is_int64() && entry.get_int64() > 0 && entry.get_int64() < 65536;
+            if (fits) out.push_back(static_cast<std::uint16_t>(entry.get_int64()));
+            good = good && fits;
+        }
+    if (!good) from.fail("ports", "must be a list of ports, such as [443]");
+}
+
+void read_networks(const object_reader& from, std::vector<http::network>& out) {
+    std::vector<std::string> texts;
+    read_names(from, "networks", texts);
+    for (const auto& text : texts) {
+        const auto one = http::parse_network(text);
+        if (!one)
+            return from.fail("networks", "must be networks such as \"10.20.0.0/16\" or \"fd00:1::/32\"");
+        out.push_back(*one);
+    }
+}
+
 }  // namespace
+
+void read_guard(const object_reader& from, http::address_guard& out) {
+    from.read("development", out.development);
+    read_ports(from, out.ports);
+    read_networks(from, out.networks);
+}
 
 void read_http(const object_reader& from, const std::filesystem::path& base, secrets how,
                http::client_options& out, std::vector<fault>& warnings) {
     from.only({"proxy", "expect_continue_bytes", "continue_timeout_ms", "resolve_timeout_ms", "idle_ms",
-               "idle_connections"});
+               "idle_connections", "guard"});
     if (const auto proxy = from.object("proxy")) read_proxy(*proxy, base, how, out, warnings);
+    if (const auto guard = from.object("guard")) {
+        guard->only({"development", "ports", "networks"});
+        read_guard(*guard, out.guard.emplace());
+    }
     from.read("expect_continue_bytes", out.expect_continue, 1, http::never_expect);
     from.read("continue_timeout_ms", out.wait.leave);
     from.read("resolve_timeout_ms", out.wait.resolve);

@@ -12,4 +12,7 @@ namespace firehose::app {
 void read_http(const object_reader& from, const std::filesystem::path& base, secrets how,
                http::client_options& out, std::vector<fault>& warnings);
 
+/// "development", "ports" and "networks" of an object that may have other members too.
+void read_guard(const object_reader& from, http::address_guard& out);
+
 }  // namespace firehose::app

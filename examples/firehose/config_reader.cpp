@@ -69,6 +69,15 @@ void object_reader::read(std::string_view name, std::string& out) const {
         fail(name, "must be a string");
 }
 
+void object_reader::read(std::string_view name, bool& out) const {
+    const auto* value = find(name);
+    if (!value) return;
+    if (value->is_bool())
+        out = value->get_bool();
+    else
+        fail(name, "must be true or false");
+}
+
 std::optional<std::uint64_t> object_reader::number(std::string_view name, std::uint64_t least,
                                                    std::uint64_t most) const {
     const auto* value = find(name);

@@ -31,6 +31,7 @@ public:
     const boost::json::value* find(std::string_view name) const;
     std::optional<object_reader> object(std::string_view name) const;
     void read(std::string_view name, std::string& out) const;
+    void read(std::string_view name, bool& out) const;
     void read(std::string_view name, std::size_t& out, std::uint64_t least, std::uint64_t most) const;
     void read(std::string_view name, unsigned& out, unsigned least, unsigned most) const;
     void read(std::string_view name, std::chrono::milliseconds& out) const;

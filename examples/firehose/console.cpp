@@ -52,15 +52,16 @@ bool print_faults(const std::string& file, const loaded& configuration) {
     return configuration.faults.empty();
 }
 
-task<> show_progress(context& x, std::shared_ptr<const stages::account> books) {
+task<> show_progress(context& x, std::function<stages::account()> books) {
     const bool terminal = on_terminal();
     const auto pause = terminal ? std::chrono::milliseconds(500) : std::chrono::milliseconds(10'000);
     std::uint64_t before = 0;
     for (auto next = x.time.now() + pause;; next += pause) {
         co_await x.time.sleep_until(next);
-        const auto gained = double(books->accepted() - before);
-        before = books->accepted();
-        const auto text = progress_text(*books, gained / std::chrono::duration<double>(pause).count());
+        const auto now = books();
+        const auto gained = double(now.accepted() - before);
+        before = now.accepted();
+        const auto text = progress_text(now, gained / std::chrono::duration<double>(pause).count());
         if (terminal)
             std::fprintf(stderr, "\r\033[K%s", text.c_str());
         else

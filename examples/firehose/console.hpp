@@ -5,7 +5,7 @@
 #include "pipeline/stage.hpp"
 #include "stages/account.hpp"
 
-#include <memory>
+#include <functional>
 
 namespace firehose::app {
 
@@ -17,7 +17,7 @@ bool print_faults(const std::string& file, const loaded& configuration);
 
 /// Until cancelled: a line that rewrites itself twice a second on a terminal, a plain log line every
 /// ten seconds elsewhere.
-task<> show_progress(context& x, std::shared_ptr<const stages::account> books);
+task<> show_progress(context& x, std::function<stages::account()> books);
 
 /// Removes the progress line from a terminal.
 void clear_progress();

@@ -6,6 +6,7 @@
 #include "pipeline/log.hpp"
 
 #include <CLI/CLI.hpp>
+#include <malloc.h>
 #include <sys/prctl.h>
 
 #include <cstdio>
@@ -48,6 +49,11 @@ int dispatch(int argc, char** argv) {
     app.footer(
         "Exit codes: 0 everything accepted is delivered, 1 something is spooled or parked (nothing lost),\n"
         "2 usage or configuration, 3 some input was refused, 4 the run failed.");
+
+    bool core_dumps = false;
+    app.add_flag(
+        "--core-dumps", core_dumps,
+        "Lets the system write a core file after a crash: it holds the secrets in use. Before the verb");
 
     std::vector<std::string> settings;
     run_arguments run;
@@ -96,6 +102,7 @@ int dispatch(int argc, char** argv) {
         const auto overrides = parse_overrides(settings);
         run.overrides = serve.overrides = validate.overrides = overrides;
         spool.set_overrides(parse_overrides);
+        if (core_dumps) ::prctl(PR_SET_DUMPABLE, 1);
     } catch (const CLI::Success& asked) {
         return app.exit(asked);
     } catch (const CLI::ParseError& wrong) {
@@ -118,8 +125,10 @@ int dispatch(int argc, char** argv) {
 }  // namespace
 
 int main(int argc, char** argv) {
-    // A core file would hold secrets.
+    // A core file would hold secrets. Not by RLIMIT_CORE: the kernel does not ask it before it feeds a pipe.
     ::prctl(PR_SET_DUMPABLE, 0);
+    // What is large goes back to the system when it is freed, whatever was large before it.
+    ::mallopt(M_MMAP_THRESHOLD, 1 << 20);
     try {
         return dispatch(argc, argv);
     } catch (const std::exception& e) {

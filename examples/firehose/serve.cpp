@@ -1,9 +1,11 @@
 /// firehose serve: events in by HTTP, durable before the 2xx; delivered from the event log until stopped.
 #include "examples/firehose/bench_options.hpp"
+#include "examples/firehose/check_api.hpp"
 #include "examples/firehose/closing_account.hpp"
 #include "examples/firehose/console.hpp"
 #include "examples/firehose/exit_codes.hpp"
 #include "examples/firehose/http_api.hpp"
+#include "examples/firehose/pulling.hpp"
 #include "examples/firehose/request_rate.hpp"
 #include "examples/firehose/verbs.hpp"
 #include "http/server_tls.hpp"
@@ -66,6 +68,10 @@ public:
             if (everyone && !socket.loopback_only())
                 return socket.address() + " can be reached from other machines: that needs tokens, "
                                           "\"development\" is for loopback addresses";
+        for (const auto& socket : sockets)
+            if (how_.server.check.guard.development && !socket.loopback_only())
+                return socket.address() + " can be reached from other machines, which \"check\" with "
+                                          "\"development\" would lead to this one";
         for (unsigned i = 1; i < shards_; ++i)
             if (auto problem = open_more_sockets(ours); !problem.empty()) return problem;
         return load_tls() ? "" : tls_problem_;
@@ -84,7 +90,8 @@ public:
         if (report.how == ending::failed) log_.error("the server failed", {{"reason", report.what}});
         if (!problem_.empty()) return exit_code::usage;
         auto closed = closed_;
-        closed.accepted = closed.refused = 0;
+        closed.accepted = pulled_;
+        closed.refused = 0;
         for (const auto& api : apis_) {
             closed.accepted += api->ingest().accepted();
             closed.refused += api->ingest().refused();
@@ -185,6 +192,10 @@ private:
         apis_.push_back(
             std::make_unique<http_api>(x, settings, how_.shape, std::move(access), std::move(backend)));
         apis_.back()->server().use_tls(tls_);
+        auto checks = how_.server.check;
+        checks.at_once = std::max(1U, checks.at_once / shards_);
+        checks_.push_back(std::make_unique<check_api>(x, std::move(checks), how_.http, stores_));
+        checks_.back()->add_to(apis_.back()->routes());
         if (shard != 0) return;
         for (const auto& socket : sockets_.front())
             x.log.info("listening",
@@ -298,7 +309,15 @@ private:
         return with_scope(x.ex, [this, &x](task_scope& s) {
             s.spawn(deliver_log(x));
             s.spawn(deliver_spool(x));
+            s.spawn(pull_streams(x, how_, files_,
+                                 [this](stages::log_append e) { return keep_pulled(std::move(e)); }));
         });
+    }
+
+    task<result<stages::log_receipt>> keep_pulled(stages::log_append events) {
+        auto receipt = co_await log_store_->append(std::move(events));
+        if (receipt.has_value()) pulled_ += receipt->count;
+        co_return receipt;
     }
 
     task<> deliver_log(context& x) {
@@ -401,6 +420,7 @@ private:
     std::unique_ptr<stages::workbench> bench_{};
     std::shared_ptr<const stages::ingest_journal::view> progress_{};
     latency_histogram settled_{};
+    std::vector<std::unique_ptr<check_api>> checks_{};
     std::vector<std::unique_ptr<http_api>> apis_{};
     time_source::steady begun_{};
     std::atomic<bool> ready_ = false;
@@ -408,7 +428,7 @@ private:
     std::size_t calls_ = 0;  ///< of other shards under way
     closing_account closed_{};
     std::vector<stages::backlog> spool_at_end_{};
-    std::uint64_t pending_ = 0;
+    std::uint64_t pending_ = 0, pulled_ = 0;
 };
 
 /// Connections are files, and the usual soft limit is 1,024.

@@ -140,6 +140,7 @@ void read_public_url(const object_reader& from, std::string& out) {
 
 server_settings read_server(const object_reader& from, const std::filesystem::path& base) {
     server_settings out;
+    from.only({"listen", "tls", "tokens", "development", "access_log", "shards", "limits", "log", "check"});
     from.only({"listen", "tls", "tokens", "development", "access_log", "shards", "limits", "log", "stream",
                "public_url"});
     out.listen = read_listen(from, out.listen);
@@ -160,6 +161,7 @@ server_settings read_server(const object_reader& from, const std::filesystem::pa
     if (const auto tokens = from.object("tokens")) out.tokens = read_tokens(*tokens);
     if (const auto limits = from.object("limits")) read_limits(*limits, out);
     if (const auto log = from.object("log")) read_log(*log, out.log);
+    if (const auto check = from.object("check")) out.check = read_check(*check, base);
     if (const auto stream = from.object("stream")) read_stream(*stream, out.stream);
     read_public_url(from, out.public_url);
     out.ingest.max_body = out.limits.body;

@@ -1,5 +1,6 @@
 /// The "server" section of the configuration.
 #pragma once
+#include "examples/firehose/check_settings.hpp"
 #include "examples/firehose/stream_settings.hpp"
 #include "http/digest.hpp"
 #include "http/server_options.hpp"
@@ -40,6 +41,7 @@ struct server_settings {
     http::server_timeouts wait{};
     stages::event_log_options log{};
     stages::ingest_http_options ingest{};
+    check_settings check{};
     stream_settings stream{};
     std::string public_url{};  ///< scheme and authority clients see, in links; empty: from the Host header
 };

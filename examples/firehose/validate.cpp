@@ -1,6 +1,7 @@
 /// firehose validate: every fault at once; with --live, every destination is asked too.
 #include "examples/firehose/console.hpp"
 #include "examples/firehose/exit_codes.hpp"
+#include "examples/firehose/pulling.hpp"
 #include "examples/firehose/this_machine.hpp"
 #include "examples/firehose/verbs.hpp"
 #include "http/client.hpp"
@@ -65,12 +66,15 @@ task<std::string> ask(storage::store& store, context& x) {
 }
 
 /// Also says what is in it, which nothing else can.
-task<answer> ask_queue(context& x, const configuration& how, const std::string& url) {
+task<answer> ask_queue(context& x, const configuration& how, storage::credential_sources& sources,
+                       const std::string& url) {
     const auto options = stages::sqs_client_options(how.http, how.sqs->how);
     http::client http(x, options);
     const auto& with = how.credentials.at(how.sqs->credential_id);
     const auto at = storage::locate_sqs(with, url).value();
-    storage::sqs_queue queue(x, http.transports(), with, at);
+    storage::sqs_options signed_by;
+    signed_by.keys = sources.get(with).value();
+    storage::sqs_queue queue(x, http.transports(), with, at, signed_by);
     const auto about = co_await queue.attributes(x.time.now() + std::chrono::seconds(30));
     answer out;
     out.to.service = "spool";
@@ -83,13 +87,25 @@ task<answer> ask_queue(context& x, const configuration& how, const std::string& 
     co_return out;
 }
 
-task<> ask_spool(context& x, const configuration& how, std::vector<answer>& answers) {
+task<> ask_spool(context& x, const configuration& how, storage::credential_sources& sources,
+                 std::vector<answer>& answers) {
     if (!how.sqs) co_return;
-    auto queue = co_await ask_queue(x, how, how.sqs->queue_url);
+    auto queue = co_await ask_queue(x, how, sources, how.sqs->queue_url);
     answers.push_back(std::move(queue));
     if (how.sqs->dead_letter_queue_url.empty()) co_return;
-    auto dead = co_await ask_queue(x, how, how.sqs->dead_letter_queue_url);
+    auto dead = co_await ask_queue(x, how, sources, how.sqs->dead_letter_queue_url);
     answers.push_back(std::move(dead));
+}
+
+task<> ask_streams(context& x, const configuration& how, std::vector<answer>& answers) {
+    storage::system_files files;
+    for (const auto& which : how.streams) {
+        answer out;
+        out.to.service = "source";
+        out.to.bucket = which.common.name;
+        out.problem = co_await ask_stream(x, which, files);
+        answers.push_back(std::move(out));
+    }
 }
 
 task<> ask_all(context& x, const configuration& how, const storage::registry& stores, live_report& report) {
@@ -112,7 +128,8 @@ task<> ask_all(context& x, const configuration& how, const storage::registry& st
         auto problem = co_await ask(**made, x);
         answers.push_back({to, std::move(problem), {}});
     }
-    co_await ask_spool(x, how, answers);
+    co_await ask_spool(x, how, sources, answers);
+    co_await ask_streams(x, how, answers);
     for (const auto& [id, source] : sources.all())
         report.credentials.push_back({id, source->describe(), source->expires_in()});
 }

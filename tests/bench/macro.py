@@ -1,13 +1,25 @@
 #!/usr/bin/env python3
-"""The macro benchmark: `firehose run` from a file of generated events to a loopback sink, layout "batch".
+"""The macro benchmark: `firehose run` from a file of generated events to loopback sinks that count.
 
-    tests/bench/macro.py BUILD_DIRECTORY [--events 1000000] [--repeat 5] [--json FILE] [--only gzip,zstd,none]
+    tests/bench/macro.py BUILD_DIRECTORY [--events 1000000] [--repeat 5] [--json FILE] [--only GROUP,...]
 
-For each format: CPU seconds (user and system, of firehose alone) per million events, events a second, peak memory,
-bytes written; the median of the repetitions with the least and the largest. Before that, every event is accounted
-for: one more run into a sink that keeps the bodies, unpacked by tests/end_to_end/objects.py and compared with the
-input, line by line, by a hash that does not depend on their order. PEER=/path/to/fluent-bit puts Fluent Bit beside it
-(file to S3 output, one worker, same sink); without it that part is skipped.
+Groups of rows, all by default:
+    formats    layout "batch": gzip, zstd, none; everything arrives in the sink, unpacked and compared (see below)
+    unchecked  the same without the full JSON check ("check": "fields")
+    tls        gzip and none over TLS
+    shards     gzip and none on one shard and on two
+    event      one object per event, over HTTP and TLS; a fifth of the events
+    targets    gzip to one, two and eight services
+    flows      gzip with 1, 100 and 10,000 flows in as many partitions
+    sizes      gzip with 1/100, 1/10, 1 and 10 times the events
+    dead       one object per event, a tenth of the events: a healthy target alone, beside one whose port is closed, and
+               beside one that accepts and never answers; the rate is the healthy one's
+
+For each row: CPU seconds (user and system, of firehose alone) per million events, events a second, peak memory, bytes
+written; the median of the repetitions with the least and the largest. `formats` accounts for every event: one more run
+into a sink that keeps the bodies, unpacked by tests/end_to_end/objects.py and compared with the input, line by line, by a
+hash that does not depend on their order. PEER=/path/to/fluent-bit puts Fluent Bit beside it (file to S3 output, one
+worker, same sink); without it that part is skipped.
 
 Linux only. Loopback only.
 """
@@ -19,28 +31,59 @@ import os
 import platform
 import re
 import shutil
+import socket
 import statistics
 import subprocess
 import sys
 import tempfile
 import threading
 import time
+from dataclasses import dataclass
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(HERE, "..", "end_to_end"))
 from objects import unpack  # noqa: E402
 
-CREDENTIAL = "507f1f77bcf86cd799439011"
-
-
 class Sink:
-    def __init__(self, binary, keep=None):
-        self.process = subprocess.Popen([binary, *([keep] if keep else [])], stdout=subprocess.PIPE)
+    def __init__(self, binary, keep=None, tls=None):
+        arguments = [binary, *(["--keep", keep] if keep else []), *(["--tls", *tls] if tls else [])]
+        self.process = subprocess.Popen(arguments, stdout=subprocess.PIPE)
         self.port = int(self.process.stdout.readline())
+        self.endpoint = f"https://localhost:{self.port}" if tls else f"http://127.0.0.1:{self.port}"
 
     def close(self):
         self.process.terminate()
         return json.loads(self.process.communicate()[0])
+
+
+@dataclass
+class Row:
+    name: str
+    layout: str = "batch"
+    format: str = "gzip"
+    check: str = "full"
+    tls: bool = False
+    shards: int = 0
+    targets: int = 1
+    flows: int = 1
+    part: float = 1  # of the events
+    dead: str = ""  # "", "closed" or "silent": a second target
+    partitioned: bool = False
+
+
+GROUPS = {
+    "formats": [Row(f, format=f) for f in ("gzip", "zstd", "none")],
+    "unchecked": [Row(f + ", fields", format=f, check="fields") for f in ("gzip", "zstd", "none")],
+    "tls": [Row(f + ", TLS", format=f, tls=True) for f in ("gzip", "none")],
+    "shards": [Row(f"{f}, {n} shard{'s' * (n > 1)}", format=f, shards=n) for f in ("gzip", "none") for n in (1, 2)],
+    "event": [Row("event" + ", TLS" * tls, layout="event", tls=tls, part=0.2) for tls in (False, True)],
+    "targets": [Row(f"gzip, {n} target{'s' * (n > 1)}", targets=n) for n in (1, 2, 8)],
+    "flows": [Row(f"gzip, {n} flows", flows=n, partitioned=True) for n in (1, 100, 10_000)],
+    "sizes": [Row(f"gzip, events x {n:g}", part=n) for n in (0.01, 0.1, 1, 10)],
+    "dead": [Row("event, alone", layout="event", part=0.1),
+             Row("event, beside a closed port", layout="event", part=0.1, dead="closed"),
+             Row("event, beside a silent one", layout="event", part=0.1, dead="silent")],
+}  # fmt: skip
 
 
 class Peak(threading.Thread):
@@ -79,22 +122,54 @@ def run(arguments, where, environment=None):
     return process.returncode, usage.ru_utime + usage.ru_stime, seconds, peak_kib, lines[-1] if lines else b""
 
 
-def configure(where, port, format):
+class Silence:
+    """A port that is closed, or one that accepts and never answers."""
+
+    def __init__(self, kind):
+        self.listener = socket.socket()
+        self.listener.bind(("127.0.0.1", 0))
+        self.endpoint = f"http://127.0.0.1:{self.listener.getsockname()[1]}"
+        if kind == "silent":
+            self.listener.listen(1024)
+
+    def close(self):
+        self.listener.close()
+
+
+def certificate(where):
+    files = [os.path.join(where, name) for name in ("sink.crt", "sink.key")]
+    subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes",
+                    "-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost", "-days", "2", "-out", files[0],
+                    "-keyout", files[1]], check=True, stderr=subprocess.DEVNULL)  # fmt: skip
+    return files
+
+
+def configure(where, endpoints, row):
+    credentials, services = {}, {}
+    for i, endpoint in enumerate(endpoints):
+        name = f"507f1f77bcf86cd7994390{i:02d}"
+        credentials[name] = {"type": "user", "username": "bench", "password": {"env": "BENCH_SECRET"},
+                             "region": "us-east-1", "endpoint": endpoint}
+        if row.tls:
+            credentials[name]["ca_file"] = os.path.join(where, "sink.crt")
+        services[f"aws{i}"] = {"type": "s3", "enabled": True, "credential_id": name, "bucket": "bench"}
+    key = ("{prefix}/{flow}" if row.partitioned else "{prefix}") + "/{first}-{last}-{hash}.{ext}"
+    batch = {"format": row.format, "key": key, "partitions": 20_000}
     document = {
         "data_dir": "data",
-        "credentials": {CREDENTIAL: {"type": "user", "username": "bench", "password": {"env": "BENCH_SECRET"},
-                                     "region": "us-east-1", "endpoint": f"http://127.0.0.1:{port}"}},
-        "default": {"enabled": True, "services": {
-            "aws": {"enabled": True, "credential_id": CREDENTIAL, "bucket": "bench"}}},
-        "delivery": {"layout": "batch", "batch": {"format": format, "key": "{prefix}/{first}-{last}-{hash}.{ext}"}},
+        "credentials": credentials,
+        "default": {"enabled": True, "services": services},
+        "event": {"check": row.check},
+        "run": {"shards": row.shards},
+        "delivery": {"layout": "batch", "batch": batch} if row.layout == "batch" else {"layout": "event"},
     }  # fmt: skip
     with open(os.path.join(where, "firehose.json"), "w") as file:
         json.dump(document, file)
 
 
-def firehose(binary, where, sink, format, input):
+def firehose(binary, where, endpoints, row, input):
     shutil.rmtree(os.path.join(where, "data"), True)
-    configure(where, sink.port, format)
+    configure(where, endpoints, row)
     return run([binary, "run", "--config", "firehose.json", "--json", input], where, {"BENCH_SECRET": "secret"})
 
 
@@ -111,12 +186,12 @@ def stripped(file):
     return (line.rstrip(b"\n") for line in file)
 
 
-def check(binary, sink_binary, where, format, input):
+def check(binary, sink_binary, where, row, input):
     """Every event once, byte for byte."""
     keep = os.path.join(where, "kept")
     os.mkdir(keep)
     sink = Sink(sink_binary, keep)
-    code, *_, last = firehose(binary, where, sink, format, input)
+    code, *_, last = firehose(binary, where, [sink.endpoint], row, input)
     sink.close()
     if code != 0:
         sys.exit(f"the run failed with {code}: {last!r}")
@@ -129,7 +204,7 @@ def check(binary, sink_binary, where, format, input):
     with open(input, "rb") as file:
         expected = digest_of(stripped(file))
     if (count, total) != expected:
-        sys.exit(f"{format}: {count} events arrived, {expected[0]} were sent, or their bytes differ")
+        sys.exit(f"{row.name}: {count} events arrived, {expected[0]} were sent, or their bytes differ")
 
 
 def peer(binary, sink_binary, where, input, events):
@@ -169,49 +244,77 @@ def median_of(values):
     return statistics.median(values), min(values), max(values)
 
 
+class Bench:
+    def __init__(self, how, where):
+        build = os.path.abspath(how.build)
+        self.binary = os.path.join(build, "firehose")
+        self.sink_binary = os.path.join(build, "tests", "bench", "counting_sink")
+        self.how, self.where, self.inputs = how, where, {}
+        self.tls = certificate(where)
+
+    def input(self, row):
+        """(path, events, bytes), made once for each number of events and flows."""
+        events = max(1, int(self.how.events * row.part))
+        if (events, row.flows) not in self.inputs:
+            path = os.path.join(self.where, f"events-{events}-{row.flows}.ndjson")
+            with open(path, "wb") as file:
+                subprocess.run([self.binary, "generate", "-n", str(events), "--flows", str(row.flows)], stdout=file,
+                               check=True)  # fmt: skip
+            self.inputs[events, row.flows] = path
+        path = self.inputs[events, row.flows]
+        return path, events, os.path.getsize(path)
+
+    def once(self, row, path, events):
+        sinks = [Sink(self.sink_binary, tls=self.tls if row.tls else None) for _ in range(row.targets)]
+        dead = [Silence(row.dead)] if row.dead else []
+        endpoints = [s.endpoint for s in sinks + dead]
+        code, cpu, seconds, peak, last = firehose(self.binary, self.where, endpoints, row, path)
+        counts = [s.close() for s in sinks]
+        for d in dead:
+            d.close()
+        account = json.loads(last or b"{}")
+        targets = account.get("targets", {})
+        good = code == (1 if dead else 0) and all(targets[f"aws{i}"]["delivered"] == events for i in range(row.targets))
+        if dead:
+            good = good and targets[f"aws{row.targets}"]["spooled"] == events
+        if not good:
+            sys.exit(f"{row.name}: exit code {code}, {account}")
+        count = {k: sum(c[k] for c in counts) for k in ("requests", "bytes", "connections")}
+        return {"cpu": cpu / events * 1e6, "rate": events / (counts[0]["seconds"] if row.layout == "event" else seconds),
+                "peak": peak / 1024, **count}  # fmt: skip
+
+    def measure(self, group, row):
+        path, events, size = self.input(row)
+        if group == "formats" and not self.how.no_check:
+            check(self.binary, self.sink_binary, self.where, row, path)
+        runs = [self.once(row, path, events) for _ in range(self.how.repeat)]
+        c, r = median_of([x["cpu"] for x in runs]), median_of([x["rate"] for x in runs])
+        peak, count = max(x["peak"] for x in runs), runs[-1]
+        print(f"{row.name:<28} {c[0]:>8.2f} ({c[1]:.2f}, {c[2]:.2f}) {r[0]:>10.0f} ({r[1]:.0f}, {r[2]:.0f}) {peak:>8.0f} "
+              f"{count['requests']:>9} {count['bytes']:>12} {100 * count['bytes'] / size / row.targets:>6.1f}", flush=True)  # fmt: skip
+        return {"group": group, "row": row.name, "events": events, "bytes_in": size, "runs": runs}
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("build")
     parser.add_argument("--events", type=int, default=1_000_000)
     parser.add_argument("--repeat", type=int, default=5)
     parser.add_argument("--json")
-    parser.add_argument("--only", default="gzip,zstd,none")
-    parser.add_argument("--no-check", action="store_true", help="leave out the run whose objects are unpacked")
+    parser.add_argument("--only", default=",".join(GROUPS))
+    parser.add_argument("--no-check", action="store_true", help="leave out the runs whose objects are unpacked")
     how = parser.parse_args()
-    build = os.path.abspath(how.build)
-    binary, sink_binary = os.path.join(build, "firehose"), os.path.join(build, "tests", "bench", "counting_sink")
-
     with tempfile.TemporaryDirectory(prefix="firehose-bench-") as where:
-        input = os.path.join(where, "events.ndjson")
-        with open(input, "wb") as file:
-            subprocess.run([binary, "generate", "-n", str(how.events)], stdout=file, check=True)
-        size = os.path.getsize(input)
-        report = {"machine": machine(), "compiler": compiler(build), "events": how.events, "bytes": size, "rows": []}
-        print(f"{report['machine']}\n{report['compiler']}\n{how.events} events, {size / how.events:.0f} B each, "
-              f"median of {how.repeat} (least, largest)\n")  # fmt: skip
-        print(f"{'format':<8} {'CPU s per million':>22} {'events/s':>22} {'peak MB':>8} {'objects':>8} {'bytes':>12} {'%':>6}")
-        for format in how.only.split(","):
-            if not how.no_check:
-                check(binary, sink_binary, where, format, input)
-            cpu, rate, peaks, count = [], [], [], {}
-            for _ in range(how.repeat):
-                sink = Sink(sink_binary)
-                code, seconds_cpu, seconds, peak, last = firehose(binary, where, sink, format, input)
-                count = sink.close()
-                account = json.loads(last or b"{}")
-                if code != 0 or account["targets"]["aws"]["delivered"] != how.events:
-                    sys.exit(f"{format}: exit code {code}, {account}")
-                cpu.append(seconds_cpu / how.events * 1e6)
-                rate.append(how.events / seconds)
-                peaks.append(peak / 1024)
-            c, r = median_of(cpu), median_of(rate)
-            print(f"{format:<8} {c[0]:>8.2f} ({c[1]:.2f}, {c[2]:.2f}) {r[0]:>10.0f} ({r[1]:.0f}, {r[2]:.0f}) {max(peaks):>8.0f} "
-                  f"{count['requests']:>8} {count['bytes']:>12} {100 * count['bytes'] / size:>6.1f}", flush=True)  # fmt: skip
-            report["rows"].append({"format": format, "cpu_per_million": cpu, "events_per_second": rate,
-                                   "peak_mb": max(peaks), **count})  # fmt: skip
+        bench = Bench(how, where)
+        report = {"machine": machine(), "compiler": compiler(how.build), "events": how.events, "rows": []}
+        print(f"{report['machine']}\n{report['compiler']}\n{how.events} events, median of {how.repeat} (least, largest)\n")
+        print(f"{'':<28} {'CPU s per million':>22} {'events/s':>22} {'peak MB':>8} {'objects':>9} {'bytes':>12} {'%':>6}")
+        for group in how.only.split(","):
+            report["rows"] += [bench.measure(group, row) for row in GROUPS[group]]
         fluent = os.environ.get("PEER")
         if fluent and os.path.exists(fluent):
-            report["peer"] = peer(fluent, sink_binary, where, input, how.events)
+            path, events, _ = bench.input(GROUPS["formats"][0])
+            report["peer"] = peer(fluent, bench.sink_binary, where, path, events)
             print("peer", report["peer"])
         else:
             print("no PEER: nothing beside it")

@@ -137,7 +137,10 @@ private:
         auto nothing = co_await s_->append(std::span<const spool_entry>());
         expect(nothing.has_value(), "appending nothing succeeds");
         const std::string binary("\0\xff\n{\"a\":1}\r", 11);
-        const spool_entry wrote = entry("b1", "e1", binary);
+        spool_entry wrote = entry("b1", "e1", binary);
+        wrote.header.layout = "batch";
+        wrote.header.content_encoding = "gzip";
+        wrote.header.events = 40;
         std::vector<spool_entry> entries(1, wrote);
         co_await add(std::move(entries));
         const backlog* const before = row("b1");
@@ -156,8 +159,10 @@ private:
         expect(as_text(r.body) == binary, "a body comes back byte by byte");
         expect(r.header.event_id == "e1" && r.header.group_id == "group of e1" &&
                    r.header.flow_id == "flow" && r.header.to == place("b1") &&
-                   r.header.key == wrote.header.key && r.header.layout == wrote.header.layout,
-               "ids, destination, layout and key come back");
+                   r.header.key == wrote.header.key,
+               "ids, destination and key come back");
+        expect(r.header.layout == "batch" && r.header.content_encoding == "gzip" && r.header.events == 40,
+               "layout, encoding and the number of events come back");
         expect(r.header.attempts == 1 && r.header.first_failed_at == wrote.header.first_failed_at &&
                    r.header.next_at == wrote.header.next_at &&
                    same(r.header.last_error, wrote.header.last_error),

@@ -15,6 +15,11 @@ import xml.etree.ElementTree as xml
 
 KEY_ID = "507f1f77bcf86cd799439011"
 
+# Members of `delivery`. On a machine that is starved the server may answer after half a minute; a test in which it is
+# well and everything must arrive in one run has to wait for that.
+PATIENCE = {"timeout_ms": 600_000, "first_byte_timeout_ms": 300_000, "progress_timeout_ms": 300_000,
+            "connect_timeout_ms": 300_000}  # fmt: skip
+
 
 def server():
     """What the started server told about itself; ends the test file when servers are to be skipped."""

@@ -9,7 +9,8 @@ import time
 
 from support import EndToEnd
 
-TOKENS = {"writer": ("canary-token-of-the-writer", ["ingest"]), "reader": ("canary-token-of-the-reader", ["read"])}
+TOKENS = {"writer": ("canary-token-of-the-writer", ["ingest"]), "reader": ("canary-token-of-the-reader", ["read"]),
+          "admin": ("canary-token-of-the-admin", ["admin"])}
 NDJSON = "application/x-ndjson"
 
 

@@ -52,6 +52,17 @@ class Result:
         return json.loads(lines[-2])
 
 
+def assert_conserved(result):
+    """Of whatever was accepted, no target's books show more than that, and nothing was dropped in silence."""
+    account = result.account
+    for service, row in account["targets"].items():
+        kept = row["delivered"] + row["spooled"] + row["parked"]
+        if kept > account["accepted"]:
+            raise AssertionError(f"{service}: {kept} events in the books, {account['accepted']} accepted")
+    if account["dropped"] and result.code != INTERNAL:
+        raise AssertionError(f"{account['dropped']} events dropped and exit code {result.code}")
+
+
 class Process:
     """A running firehose. Its output goes to files, so that no pipe can fill up."""
 
@@ -60,6 +71,7 @@ class Process:
         self.err_path = os.path.join(where, name + ".err")
         env = {k: v for k, v in os.environ.items() if not k.startswith(("AWS_", "S3_"))}
         env.update(environment or {})
+        self.closes_books = "run" in arguments[:1] and "--json" in arguments
         self.began = time.monotonic()
         with open(self.out_path, "wb") as out, open(self.err_path, "wb") as err:
             self.process = subprocess.Popen(
@@ -89,6 +101,8 @@ class Process:
             result = Result(self.process.returncode, out.read(), err.read(), seconds, usage.ru_maxrss)
         if self.hung:
             raise AssertionError(f"still running after {PATIENCE} s; standard error:\n{result.text}")
+        if self.closes_books and b'"accepted":' in result.out[-4096:]:
+            assert_conserved(result)
         return result
 
     def errors_so_far(self):
@@ -177,6 +191,7 @@ class EndToEnd(unittest.TestCase):
             result = self.command(*arguments, "-", input=input, **how)
         self.check_code(result, code)
         self.check_account(result, wanted, accepted)
+        self.check_spool(result, config)
         return result
 
     def check_code(self, result, code):
@@ -192,6 +207,21 @@ class EndToEnd(unittest.TestCase):
             expected = account["accepted"] if wanted is None else wanted.get(service, 0)
             self.assertEqual(row["delivered"] + row["spooled"] + row["parked"], expected, (service, row))
         return account
+
+    def check_spool(self, result, config="firehose.json"):
+        """The files say what the account says: every record of this run and of earlier ones is there, no other."""
+        document = {}
+        with open(self.path(config)) as file, contextlib.suppress(ValueError):  # which may have comments
+            document = json.load(file)
+        if document.get("spool", {}).get("type") == "sqs" or document.get("delivery", {}).get("layout") == "batch":
+            return  # a queue lists nothing, and an object of many events is one record
+        expected, found = {}, {}
+        for part in ("targets", "backlog"):
+            for service, row in result.account.get(part, {}).items():
+                expected[service] = expected.get(service, 0) + row["spooled"]
+        for row in self.spool(config):
+            found[row["service"]] = found.get(row["service"], 0) + row["records"]
+        self.assertEqual({s: n for s, n in found.items() if n}, {s: n for s, n in expected.items() if n}, "in the spool")
 
     def last_delivery(self, input, service, wanted, code=ALL_DELIVERED, config="firehose.json", **how):
         """Runs without --json and reads the table, which also says when a target got its last event.

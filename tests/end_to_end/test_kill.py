@@ -22,8 +22,9 @@ EVENTS = 1200
 
 class Kill(EndToEnd):
     def configure_both(self, endpoint=None):
+        patience = s3.PATIENCE if endpoint is None else {}
         self.configure({"local": directory(), "aws": s3.target(self.bucket, "k")}, credentials=s3.credential(endpoint),
-                       delivery={"backoff_ms": 10, "retry_backoff_ms": 10})  # fmt: skip
+                       delivery={"backoff_ms": 10, "retry_backoff_ms": 10, **patience})  # fmt: skip
 
     def events(self, seed):
         lines = self.generate(EVENTS, "--seed", str(seed))

@@ -24,7 +24,7 @@ class RealS3(EndToEnd):
 
     def goes_into(self, secure):
         bucket = self.bucket()
-        self.configure({"aws": s3.target(bucket, "a/b c/日本")}, credentials=s3.credential(secure=secure))
+        self.configure({"aws": s3.target(bucket, "a/b c/日本")}, credentials=s3.credential(secure=secure), delivery=s3.PATIENCE)
         lines = self.generate(EVENTS)
         expected = lead_objects(lines, "a/b c/日本")
         first = self.deliver(lines, accepted=EVENTS, environment=self.environment)
@@ -54,7 +54,7 @@ class RealS3(EndToEnd):
 
     def test_a_directory_and_a_bucket_at_once(self):
         bucket = self.bucket()
-        self.configure({"local": directory(), "aws": s3.target(bucket)}, credentials=s3.credential())
+        self.configure({"local": directory(), "aws": s3.target(bucket)}, credentials=s3.credential(), delivery=s3.PATIENCE)
         lines = self.generate(EVENTS)
         result = self.deliver(lines, accepted=EVENTS, environment=self.environment)
         self.assertEqual((self.row(result, "local"), self.row(result, "aws")), ((EVENTS, 0, 0), (EVENTS, 0, 0)))
@@ -64,7 +64,8 @@ class RealS3(EndToEnd):
 
     def delivers_edits(self, lines):
         bucket = self.bucket()
-        self.configure({"local": directory(), "aws": s3.target(bucket, "edits")}, event=WIKI_SHAPE, credentials=s3.credential())
+        self.configure({"local": directory(), "aws": s3.target(bucket, "edits")}, event=WIKI_SHAPE, credentials=s3.credential(),
+                       delivery=s3.PATIENCE)  # fmt: skip
         path = self.write("edits.ndjson", lines)
         expected = wiki_objects(lines)
         count = len(expected)

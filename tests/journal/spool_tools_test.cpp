@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <chrono>
 #include <cstdlib>
 #include <iostream>
 #include <random>
@@ -166,8 +167,10 @@ BOOST_AUTO_TEST_CASE(one_that_is_gone_damaged_or_older_than_its_file_is_as_good_
 // The spool with all that lies beside its segments, changed at random: by somebody, which shows, or by the
 // disk.
 BOOST_AUTO_TEST_CASE(whatever_happens_to_the_files_every_intact_record_is_delivered) {
-    const std::uint64_t rounds = setting("FIREHOSE_MUTATIONS", 2000) / 4;
+    const std::uint64_t rounds = setting("FIREHOSE_SPOOL_MUTATIONS", setting("FIREHOSE_MUTATIONS", 2000) / 4);
     const std::uint64_t seed = setting("FIREHOSE_SEED", 20260102);
+    const auto enough = std::chrono::steady_clock::now() +
+                        std::chrono::minutes(setting("FIREHOSE_MUTATION_MINUTES", 100'000));
     std::cout << "spool mutations: FIREHOSE_SEED=" << seed << ", rounds " << rounds << "\n";
     auto how = eager();
     how.segment_bytes = 1500;
@@ -200,8 +203,10 @@ BOOST_AUTO_TEST_CASE(whatever_happens_to_the_files_every_intact_record_is_delive
 
     std::mt19937_64 draw(seed);
     const auto below = [&](std::size_t n) { return static_cast<std::size_t>(draw() % n); };
-    std::uint64_t intact = 0, damaged = 0;
-    for (std::uint64_t round = 0; round < rounds; ++round) {
+    std::uint64_t intact = 0, damaged = 0, tried = 0;
+    std::chrono::steady_clock::duration longest{};
+    for (std::uint64_t round = 0; round < rounds && std::chrono::steady_clock::now() < enough; ++round) {
+        ++tried;
         const auto copy = disk.after_kill();
         for (std::size_t n = 1 + below(3); n > 0; --n) {
             const auto& file = files[below(files.size())];
@@ -223,7 +228,9 @@ BOOST_AUTO_TEST_CASE(whatever_happens_to_the_files_every_intact_record_is_delive
         std::map<std::string, int> seen;
         // What rotted under a digest is found on the way; the next start reads that file.
         for (int starts = 0; starts < 2; ++starts) {
+            const auto began = std::chrono::steady_clock::now();
             auto spool = try_open(*copy, how);
+            longest = std::max(longest, std::chrono::steady_clock::now() - began);
             BOOST_REQUIRE_MESSAGE(spool.has_value(), "seed " << seed << " round " << round << ": no start");
             for (const auto& [id, times] : deliver_all(**spool)) seen[id] += times;
         }
@@ -237,8 +244,9 @@ BOOST_AUTO_TEST_CASE(whatever_happens_to_the_files_every_intact_record_is_delive
         }
         log_lines.clear();
     }
-    std::cout << "spool mutations: intact " << intact << " all delivered, damaged " << damaged
-              << " none delivered\n";
+    std::cout << "spool mutations: " << tried << " spools, the longest start "
+              << std::chrono::duration_cast<std::chrono::milliseconds>(longest).count() << " ms; intact "
+              << intact << " all delivered, damaged " << damaged << " none delivered\n";
 }
 
 BOOST_AUTO_TEST_CASE(memory_does_not_grow_with_what_nobody_touches) {

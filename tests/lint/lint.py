@@ -95,40 +95,73 @@ def included(name, seen):
                 break
 
 
-def fingerprint(entry, name, *salt):
+# Several files at once: what the headers cost, which is nearly everything, is then paid once for all of them.
+TOGETHER = 8
+
+
+def flags(entry):
+    """What the compiler is told, without itself, the source and the output."""
+    out, words = [], iter(entry["arguments"])
+    for word in words:
+        if word in ("-o", "-MF", "-MT", "-MQ"):
+            next(words)
+        elif word not in ("-c", "-MD", entry["file"]) and (out or word.startswith("-")):
+            out.append(word)
+    return out
+
+
+def batches(units):
+    """Files of one folder with the same flags, TOGETHER at a time: lists of names."""
+    alike = {}
+    for name in sorted(units):
+        alike.setdefault((os.path.dirname(name), *flags(units[name])), []).append(name)
+    return [names[i:i + TOGETHER] for names in alike.values() for i in range(0, len(names), TOGETHER)]
+
+
+def fingerprint(units, names, *salt):
     files = set()
-    included(name, files)
-    digest = hashlib.sha256(json.dumps([entry["arguments"], *salt]).encode())
+    for name in names:
+        included(name, files)
+    digest = hashlib.sha256(json.dumps([names, flags(units[names[0]]), *salt]).encode())
     for each in sorted(files):
         digest.update(each.encode() + b"\0" + (ROOT / each).read_bytes() + b"\0")
     return digest.hexdigest()
 
 
 def run_over(units, build, kind, salt, check):
-    """check(name) -> text of complaints, empty if there are none. Cached; two at a time at least."""
+    """check(source, flags) -> text of complaints, empty if there are none. Cached; two at a time at least."""
     cache = build / "lint-cache"
     cache.mkdir(exist_ok=True)
 
-    def one(name):
-        kept = cache / f"{kind}-{fingerprint(units[name], name, *salt)}"
+    def ask(names, kept):
+        compiler_flags = flags(units[names[0]])
+        if len(names) == 1:
+            return check(ROOT / names[0], compiler_flags)
+        source = kept.with_suffix(".cpp")
+        source.write_text("".join(f'#include "{ROOT / n}"  // NOLINT\n' for n in names))
+        complaints = check(source, compiler_flags)
+        source.unlink()
+        # Perhaps only because two of them have the same name for something of their own.
+        return "".join(dict.fromkeys(check(ROOT / n, compiler_flags) for n in names)) if complaints else ""
+
+    def one(names):
+        kept = cache / f"{kind}-{fingerprint(units, names, *salt)}"
         if kept.exists():
-            return name, kept.read_text(), True
-        complaints = check(name)
+            return names, kept.read_text(), True
+        complaints = ask(names, kept)
         partial = kept.with_suffix(".new")
         partial.write_text(complaints)
         partial.rename(kept)
-        return name, complaints, False
+        return names, complaints, False
 
     asked = failed = 0
-    seen = set()
     with concurrent.futures.ThreadPoolExecutor(os.cpu_count() or 2) as pool:
-        for name, complaints, was_kept in pool.map(one, sorted(units)):
-            asked += not was_kept
-            if complaints and complaints not in seen:  # a header complains once per file that includes it
-                seen.add(complaints)
+        for names, complaints, was_kept in pool.map(one, batches(units)):
+            asked += 0 if was_kept else len(names)
+            if complaints:
                 failed += 1
-                print(f"--- {name}\n{complaints.rstrip()}", flush=True)
-    print(f"{kind}: {len(units)} files, {asked} read anew, {failed} with complaints")
+                print(f"--- {', '.join(names)}\n{complaints.rstrip()}", flush=True)
+    print(f"{kind}: {len(units)} files, {asked} read anew, {failed} batches with complaints")
     return 1 if failed else 0
 
 
@@ -160,7 +193,7 @@ def coroutines(build):
         file.write(query)
         file.flush()
         return run_over(units, build, "coroutines", [query],
-                        lambda name: ask_clang_query(file.name, ["-p", str(build), str(ROOT / name)]))
+                        lambda source, flags: ask_clang_query(file.name, [str(source), "--", *flags]))
 
 
 # clang-tidy -------------------------------------------------------------------------------------
@@ -171,8 +204,9 @@ def tidy(build):
     config = (ROOT / ".clang-tidy").read_text()
     units = {n: e for n, e in translation_units(build).items() if not n.startswith("tests/")}
 
-    def check(name):
-        ran = subprocess.run([program, "-p", str(build), "--quiet", str(ROOT / name)], capture_output=True, text=True)
+    def check(source, flags):
+        ran = subprocess.run([program, f"--config-file={ROOT / '.clang-tidy'}", "--quiet", str(source), "--", *flags],
+                             capture_output=True, text=True)
         return ran.stdout if ran.returncode != 0 else ""
 
     return run_over(units, build, "tidy", [config], check)

@@ -194,6 +194,59 @@ BOOST_AUTO_TEST_CASE(inside_the_tunnel_the_servers_own_name_is_verified) {
     BOOST_TEST(contains(e.context(), "hostname mismatch"), e.context());
 }
 
+http::address_guard only(const char* network) {
+    http::address_guard guard;
+    guard.ports.clear();
+    guard.networks.push_back(*http::parse_network(network));
+    return guard;
+}
+
+BOOST_AUTO_TEST_CASE(a_guarded_client_tells_the_proxy_the_address_it_has_looked_at) {
+    const authority_of_ours root;
+    leaf_options named;
+    named.names = "DNS:store.example";
+    by_proxy t(&root, granted, named);
+    t.to.host = "store.example";
+    t.how.guard = only("127.0.0.1");
+    t.how.names = [](const std::string&) { return http::addresses{asio::ip::address_v4::loopback()}; };
+    const auto answers = t.send();
+    BOOST_REQUIRE_MESSAGE(answers[0].has_value(), answers[0].error().context());
+    BOOST_TEST(
+        t.proxy.heads.at(0).starts_with("CONNECT 127.0.0.1:" + std::to_string(t.to.port) + " HTTP/1.1"));
+    BOOST_TEST(!contains(t.proxy.heads.at(0), "store.example"));
+    BOOST_TEST(t.name_asked == "store.example");
+}
+
+BOOST_AUTO_TEST_CASE(a_proxy_is_no_way_around_the_guard) {
+    const authority_of_ours root;
+    for (const auto* host : {"10.0.0.1", "store.example", "localhost"}) {
+        by_proxy t(&root);
+        t.to.host = host;
+        t.how.guard.emplace().ports.clear();
+        t.how.names = [](const std::string&) {
+            return http::addresses{asio::ip::make_address("52.216.1.2"), asio::ip::make_address("10.0.0.1")};
+        };
+        const auto e = t.refused();
+        BOOST_TEST((e.what() == disposition::stop), e.context());
+        BOOST_TEST(t.proxy.connections() == 0, host);
+    }
+}
+
+BOOST_AUTO_TEST_CASE(a_guarded_client_verifies_the_name_and_dials_what_it_looked_at) {
+    const authority_of_ours root;
+    leaf_options named;
+    named.names = "DNS:store.example";
+    by_proxy t(&root, granted, named);
+    t.how.proxy.reset();
+    t.to.host = "store.example";
+    t.how.guard = only("127.0.0.1");
+    t.how.names = [](const std::string&) { return http::addresses{asio::ip::address_v4::loopback()}; };
+    const auto answers = t.send(2);
+    for (const auto& a : answers) BOOST_REQUIRE_MESSAGE(a.has_value(), a.error().context());
+    BOOST_TEST(t.name_asked == "store.example");
+    BOOST_TEST(t.origin.connections() == 1);
+}
+
 BOOST_AUTO_TEST_CASE(credentials_are_for_the_proxy_alone) {
     by_proxy t;
     t.how.proxy->username = "Aladdin";

@@ -60,9 +60,10 @@ task<> peer::wait_for_close() {
 }
 
 scripted_server::scripted_server(executor ex, script what)
-    : acceptor_(ex, asio::ip::tcp::endpoint(asio::ip::address_v4::loopback(), 0)),
-      what_(std::move(what)),
-      port_(acceptor_.local_endpoint().port()) {
+    : scripted_server(ex, std::move(what), asio::ip::tcp::endpoint(asio::ip::address_v4::loopback(), 0)) {}
+
+scripted_server::scripted_server(executor ex, script what, asio::ip::tcp::endpoint where)
+    : acceptor_(ex, where), what_(std::move(what)), port_(acceptor_.local_endpoint().port()) {
     asio::co_spawn(ex, serve(), asio::detached);
 }
 

@@ -39,12 +39,13 @@ private:
     std::string received_{};
 };
 
-/// Listens on 127.0.0.1, on a port of its own, until stop().
+/// Listens on 127.0.0.1, on a port of its own, until stop(); or where it is told to, if it can.
 class scripted_server {
 public:
     using script = std::function<task<>(peer& p)>;
 
     scripted_server(executor ex, script what);
+    scripted_server(executor ex, script what, asio::ip::tcp::endpoint where);
     std::uint16_t port() const { return port_; }
     int connections() const { return accepted_; }
     void stop();

@@ -1,5 +1,6 @@
 #include "tests/contract/store_contract.hpp"
 #include "tests/server/azure_container.hpp"
+#include "tests/server/large_object.hpp"
 
 #include "pipeline/bytes.hpp"
 
@@ -162,6 +163,32 @@ BOOST_AUTO_TEST_CASE(a_blob_of_many_answers_is_read_back_whole) {
         container.run(store->get("labelled", all, container.shard().time.now() + std::chrono::minutes(1)));
     BOOST_REQUIRE_MESSAGE(back.has_value(), back.error().context());
     BOOST_TEST((back->bytes == text));
+}
+
+namespace {
+
+void large_body_in_blocks(scheme how, storage::checksum_choice checksum) {
+    azure_container_fixture container(how);
+    container.settings.checksum = checksum;
+    container.settings.parts.threshold = 6 << 20;
+    container.settings.parts.size = part_size;
+    const auto store = container.store();
+    const auto text = server_test::numbered(server_test::large_size());
+    const auto began = std::chrono::steady_clock::now();
+    const auto etag = container.run(server_test::put_and_compare(*store, container.shard(), text));
+    BOOST_REQUIRE_MESSAGE(etag.has_value(), etag.error().context());
+    const std::chrono::duration<double> took = std::chrono::steady_clock::now() - began;
+    BOOST_TEST_MESSAGE(text.size() << " bytes in " << (text.size() - 1) / part_size + 1
+                                   << " blocks and back in " << took.count() << " s");
+}
+
+}  // namespace
+
+BOOST_AUTO_TEST_CASE(large_bodies_go_in_blocks_over_http) {
+    large_body_in_blocks(scheme::http, storage::checksum_choice::automatic);
+}
+BOOST_AUTO_TEST_CASE(large_bodies_go_in_blocks_over_https) {
+    large_body_in_blocks(scheme::https, storage::checksum_choice::crc64nvme);
 }
 
 BOOST_AUTO_TEST_SUITE_END()

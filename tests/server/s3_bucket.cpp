@@ -27,6 +27,8 @@ server_abilities abilities() {
     const auto& server = environment().at("S3_SERVER");
     server_abilities can;
     can.checksums = !server.starts_with("radosgw-16.");
+    if (const auto key = environment().find("S3_KMS_KEY"); key != environment().end())
+        can.kms_key = key->second;
     if (server.starts_with("swift-")) {
         can.conditional_puts = false;
         can.tags = false;

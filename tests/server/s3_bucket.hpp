@@ -25,6 +25,7 @@ struct server_abilities {
     bool tags = true;
     bool tells_unknown_keys = true;    ///< from wrong secrets
     bool lost_races_may_fail = false;  ///< of puts of one key
+    std::string kms_key{};             ///< encrypts under it, over TLS; empty: has none
 };
 server_abilities abilities();
 

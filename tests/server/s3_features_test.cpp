@@ -1,50 +1,16 @@
 #include "storage/s3_presign.hpp"
+#include "tests/server/large_object.hpp"
 #include "tests/server/s3_bucket.hpp"
 
 #include "pipeline/bytes.hpp"
 
 #include <boost/test/unit_test.hpp>
 
-#include <cstdlib>
-
 using namespace firehose;
 using namespace firehose::server_test;
 using namespace std::chrono_literals;
 
 namespace {
-
-/// Bytes that tell where they belong, without a second copy of them to compare with.
-std::string numbered(std::size_t size) {
-    std::string out(size, '\0');
-    for (std::size_t i = 0; i < size; ++i) out[i] = static_cast<char>((i * 2654435761U) >> 13);
-    return out;
-}
-
-/// FIREHOSE_LARGE_OBJECT=bytes tries a body of that size; the default is quick.
-std::size_t large_size() {
-    const char* asked = std::getenv("FIREHOSE_LARGE_OBJECT");
-    return asked ? static_cast<std::size_t>(std::strtoull(asked, nullptr, 10)) : (std::size_t{17} << 20) + 11;
-}
-
-task<result<std::string>> put_and_compare(storage::store& store, context& x, const std::string& text,
-                                          const storage::put_options& how) {
-    const auto deadline = x.time.now() + 10min;
-    const storage::payload body{as_bytes(text)};
-    const std::string key = "large/object";
-    auto put = co_await store.put(key, body, how, deadline);
-    if (!put.has_value()) co_return put.error();
-    constexpr std::uint64_t chunk = 32 << 20;
-    std::uint64_t differing = 0;
-    for (std::uint64_t at = 0; at < text.size(); at += chunk) {
-        const storage::byte_range range{at, chunk};
-        auto got = co_await store.get(key, range, deadline);
-        if (!got.has_value()) co_return got.error();
-        if (got->info.size != text.size() || got->bytes != std::string_view(text).substr(at, chunk))
-            ++differing;
-    }
-    if (differing > 0) co_return error(disposition::park, std::to_string(differing) + " pieces differ");
-    co_return put->etag;
-}
 
 void large_body_in_parts(scheme how, storage::checksum_choice checksum) {
     s3_bucket bucket(how);
@@ -54,9 +20,8 @@ void large_body_in_parts(scheme how, storage::checksum_choice checksum) {
     bucket.settings.parts.size = 5 << 20;
     const auto store = bucket.store();
     const auto text = numbered(large_size());
-    const storage::put_options options;
     const auto began = std::chrono::steady_clock::now();
-    const auto etag = bucket.run(put_and_compare(*store, bucket.shard(), text, options));
+    const auto etag = bucket.run(put_and_compare(*store, bucket.shard(), text));
     BOOST_REQUIRE_MESSAGE(etag.has_value(), etag.error().context());
     const auto parts = (text.size() - 1) / (5 << 20) + 1;
     BOOST_TEST(etag->ends_with("-" + std::to_string(parts)), *etag);
@@ -103,6 +68,29 @@ BOOST_AUTO_TEST_CASE(what_an_object_is_stored_with_comes_back) {
     const auto tags = bucket.run(bucket.ask("GET", "/" + bucket.name() + "/labelled?tagging"));
     BOOST_REQUIRE(tags.has_value());
     BOOST_TEST(tags->body.find("<Key>a b</Key><Value>c&amp;d</Value>") != std::string::npos, tags->body);
+}
+
+BOOST_AUTO_TEST_CASE(whole_and_in_parts_objects_are_encrypted_under_the_key_that_is_asked_for) {
+    if (abilities().kms_key.empty()) return;
+    s3_bucket bucket(scheme::https);
+    bucket.settings.encryption.algorithm = "aws:kms";
+    bucket.settings.encryption.kms_key_id = abilities().kms_key;
+    bucket.settings.storage_class = "STANDARD";
+    bucket.settings.parts.size = 5 << 20;
+    const auto text = numbered((std::size_t{11} << 20) + 3);
+    for (const auto threshold : {12U << 20, 6U << 20}) {
+        bucket.settings.parts.threshold = threshold;
+        const auto store = bucket.store();
+        const auto etag = bucket.run(put_and_compare(*store, bucket.shard(), text));
+        BOOST_REQUIRE_MESSAGE(etag.has_value(), etag.error().context());
+        const auto seen = bucket.run(bucket.ask("HEAD", "/" + bucket.name() + "/large/object"));
+        BOOST_REQUIRE(seen.has_value());
+        BOOST_TEST(header(*seen, "x-amz-server-side-encryption") == "aws:kms");
+        BOOST_TEST(header(*seen, "x-amz-server-side-encryption-aws-kms-key-id") == abilities().kms_key);
+    }
+    bucket.settings.encryption.kms_key_id = "no-such-key";
+    const auto refused = bucket.run(put_and_compare(*bucket.store(), bucket.shard(), text));
+    BOOST_TEST(!refused.has_value());
 }
 
 BOOST_AUTO_TEST_CASE(a_url_does_what_it_was_signed_for_and_no_more) {

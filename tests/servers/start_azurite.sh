@@ -139,7 +139,10 @@ make_certificates() { ( # a CA of its own, and one certificate for localhost and
 
 account=firehosetest
 key='dGVzdC1rZXktb2YtdGhlLWVtdWxhdG9yLWZvci1maXJlaG9zZS10ZXN0cy0wMDAwMDAwMDAwMDAwMDAwMDAwMQ=='
-export AZURITE_ACCOUNTS="$account:$key"
+# The account that every emulator has under a documented key, since some clients know no other there.
+emulator_account=devstoreaccount1
+emulator_key='Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw=='
+export AZURITE_ACCOUNTS="$account:$key;$emulator_account:$emulator_key"
 
 # The server chooses the port (0) and prints it once it listens.
 launch() { # NAME OPTION...
@@ -176,6 +179,8 @@ wait_for_port https "$tls"
     echo "AZURE_CA_FILE=$dir/tls/ca.crt"
     echo "AZURE_ACCOUNT=$account"
     echo "AZURE_KEY=$key"
+    echo "AZURE_EMULATOR_ACCOUNT=$emulator_account"
+    echo "AZURE_EMULATOR_KEY=$emulator_key"
     echo "AZURE_PID=$plain"
 } > "$dir/env.new"
 mv "$dir/env.new" "$dir/env"

@@ -144,6 +144,9 @@ osd class default list = *
 rgw data = $dir/rgw
 rgw dns name = localhost
 rgw enable apis = s3
+# keys for SSE-KMS, in place of a key server
+rgw crypt s3 kms backend = testing
+rgw crypt s3 kms encryption keys = $kms_key=$(printf 'k%.0s' {1..32} | base64)
 rgw frontends = beast tcp_nodelay=1 endpoint=127.0.0.1:$http_port ssl_endpoint=127.0.0.1:$tls_port ssl_certificate=$dir/tls/server.crt ssl_private_key=$dir/tls/server.key
 rgw run sync thread = false
 rgw zonegroup root pool = .rgw.root
@@ -188,6 +191,7 @@ start() {
 
 access_key=TESTACCESSKEY0000001
 secret_key='testsecretkey+/0000000000000000000000001'
+kms_key=test-key-1
 make_certificates
 started=0
 for _ in 1 2 3; do
@@ -202,6 +206,7 @@ done
     echo "S3_CA_FILE=$dir/tls/ca.crt"
     echo "S3_ACCESS_KEY=$access_key"
     echo "S3_SECRET_KEY=$secret_key"
+    echo "S3_KMS_KEY=$kms_key"
     echo "S3_RGW_PID=$gateway"
     echo "S3_SERVER=radosgw-$(radosgw --version | cut -d' ' -f3)"
 } > "$dir/env.new"

@@ -1,24 +1,32 @@
 // An HTTP sink that counts: takes PUTs on 127.0.0.1 as an S3 server would that checks no signatures, checks
 // that each body is as long as it says, and keeps nothing unless told to.
-//   counting_sink [DIRECTORY]   prints its port; with a directory bodies are kept there, numbered, in one
-//   file each
-// On SIGTERM it prints one line of JSON: requests, bytes, connections.
+//   counting_sink [--keep DIRECTORY] [--tls CERTIFICATE KEY]
+// Prints its port. With a directory bodies are kept there, numbered, in one file each; with a certificate
+// and a key (PEM files) it speaks TLS, a thread for each connection.
+// On SIGTERM it prints one line of JSON: requests, bytes, connections, and the seconds from the first
+// connection to the last request.
+#include <algorithm>
 #include <arpa/inet.h>
 #include <cerrno>
+#include <chrono>
 #include <csignal>
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
 #include <fcntl.h>
+#include <functional>
 #include <map>
+#include <mutex>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <openssl/ssl.h>
 #include <poll.h>
 #include <string>
 #include <string_view>
 #include <strings.h>
 #include <sys/socket.h>
+#include <thread>
 #include <unistd.h>
 #include <vector>
 
@@ -28,6 +36,7 @@ volatile std::sig_atomic_t stopped = 0;
 
 struct totals {
     std::uint64_t requests = 0, bytes = 0, connections = 0;
+    std::chrono::steady_clock::time_point first{}, last{};  ///< connection and request
 };
 
 /// One connection: a head under construction, or a body being counted.
@@ -61,12 +70,15 @@ bool send_all(int fd, std::string_view text) {
     return true;
 }
 
+/// Sends an answer; false when it cannot be sent.
+using answer_to = std::function<bool(std::string_view)>;
+
 class sink {
 public:
     explicit sink(std::string keep_in) : keep_in_(std::move(keep_in)) {}
 
     /// False: the connection is over.
-    bool take(int fd, peer& p, std::string_view data) {
+    bool take(const answer_to& send, peer& p, std::string_view data) {
         while (!data.empty()) {
             if (!p.in_body) {
                 const auto had = p.head.size();
@@ -77,8 +89,7 @@ public:
                 p.head.resize(end + 2);
                 const auto length = std::string(header(p.head, "content-length"));
                 p.left = length.empty() ? 0 : std::strtoull(length.c_str(), nullptr, 10);
-                if (!header(p.head, "expect").empty() && !send_all(fd, "HTTP/1.1 100 Continue\r\n\r\n"))
-                    return false;
+                if (!header(p.head, "expect").empty() && !send("HTTP/1.1 100 Continue\r\n\r\n")) return false;
                 p.in_body = true;
                 if (!keep_in_.empty()) open_file(p);
             }
@@ -87,11 +98,13 @@ public:
             data.remove_prefix(n);
             p.left -= n;
             count.bytes += n;
-            if (p.left == 0 && !finish(fd, p)) return false;
+            if (p.left == 0 && !finish(send, p)) return false;
         }
         return true;
     }
-    bool finish_empty(int fd, peer& p) { return !(p.in_body && p.left == 0) || finish(fd, p); }
+    bool finish_empty(const answer_to& send, peer& p) {
+        return !(p.in_body && p.left == 0) || finish(send, p);
+    }
 
     totals count{};
 
@@ -104,15 +117,55 @@ private:
             keep_in_ + "/" + std::to_string(count.requests) + "-" + std::to_string(count.bytes) + ending;
         p.file = ::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
     }
-    bool finish(int fd, peer& p) {
+    bool finish(const answer_to& send, peer& p) {
         if (p.file >= 0) ::close(p.file);
         p = peer();
         ++count.requests;
-        return send_all(fd,
-                        "HTTP/1.1 200 OK\r\nETag: \"0\"\r\nx-amz-request-id: 1\r\nContent-Length: 0\r\n\r\n");
+        count.last = std::chrono::steady_clock::now();
+        return send("HTTP/1.1 200 OK\r\nETag: \"0\"\r\nx-amz-request-id: 1\r\nContent-Length: 0\r\n\r\n");
     }
     std::string keep_in_;
 };
+
+/// Reads to the end of the connection, beside all others.
+void serve_tls(SSL_CTX* context, int fd, sink& all, std::mutex& one_at_a_time) {
+    SSL* tls = SSL_new(context);
+    SSL_set_fd(tls, fd);
+    const answer_to send = [tls](std::string_view text) {
+        return SSL_write(tls, text.data(), static_cast<int>(text.size())) > 0;
+    };
+    peer p;
+    std::vector<char> room(1 << 18);
+    for (bool goes_on = SSL_accept(tls) == 1; goes_on;) {
+        const int n = SSL_read(tls, room.data(), static_cast<int>(room.size()));
+        const std::lock_guard lock(one_at_a_time);
+        goes_on = n > 0 && all.take(send, p, {room.data(), static_cast<std::size_t>(n)}) &&
+                  all.finish_empty(send, p);
+    }
+    SSL_free(tls);
+    ::close(fd);
+}
+
+struct arguments {
+    std::string keep_in{}, certificate{}, key{};
+};
+
+arguments read_arguments(int argc, char** argv) {
+    arguments out;
+    for (int i = 1; i < argc; ++i) {
+        const std::string_view word = argv[i];
+        if (word == "--keep" && i + 1 < argc)
+            out.keep_in = argv[++i];
+        else if (word == "--tls" && i + 2 < argc) {
+            out.certificate = argv[++i];
+            out.key = argv[++i];
+        } else {
+            std::fprintf(stderr, "usage: counting_sink [--keep DIRECTORY] [--tls CERTIFICATE KEY]\n");
+            std::exit(2);
+        }
+    }
+    return out;
+}
 
 }  // namespace
 
@@ -122,7 +175,16 @@ int main(int argc, char** argv) {
     action.sa_handler = stop;
     ::sigaction(SIGTERM, &action, nullptr);
     ::sigaction(SIGINT, &action, nullptr);
+    std::signal(SIGPIPE, SIG_IGN);
 
+    const auto how = read_arguments(argc, argv);
+    SSL_CTX* context = how.certificate.empty() ? nullptr : SSL_CTX_new(TLS_server_method());
+    if (context != nullptr &&
+        (SSL_CTX_use_certificate_chain_file(context, how.certificate.c_str()) != 1 ||
+         SSL_CTX_use_PrivateKey_file(context, how.key.c_str(), SSL_FILETYPE_PEM) != 1)) {
+        std::fprintf(stderr, "counting_sink: the certificate or its key cannot be used\n");
+        return 1;
+    }
     const int listener = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     sockaddr_in where{};
     where.sin_family = AF_INET;
@@ -137,7 +199,8 @@ int main(int argc, char** argv) {
     std::printf("%d\n", ntohs(where.sin_port));
     std::fflush(stdout);
 
-    sink all(argc > 1 ? argv[1] : "");
+    sink all(how.keep_in);
+    std::mutex one_at_a_time;
     std::map<int, peer> peers;
     std::vector<char> room(1 << 20);
     while (!stopped) {
@@ -148,25 +211,33 @@ int main(int argc, char** argv) {
             const int fd = ::accept4(listener, nullptr, nullptr, SOCK_CLOEXEC);
             const int on = 1;
             ::setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-            peers[fd];
-            ++all.count.connections;
+            const std::lock_guard lock(one_at_a_time);
+            if (all.count.connections++ == 0) all.count.first = std::chrono::steady_clock::now();
+            if (context == nullptr)
+                peers[fd];
+            else
+                std::thread(serve_tls, context, fd, std::ref(all), std::ref(one_at_a_time)).detach();
         }
         for (std::size_t i = 1; i < ready.size(); ++i) {
             if (!ready[i].revents) continue;
             const int fd = ready[i].fd;
+            const answer_to send = [fd](std::string_view text) { return send_all(fd, text); };
             const auto n = ::recv(fd, room.data(), room.size(), 0);
             const bool goes_on = n > 0 &&
-                                 all.take(fd, peers[fd], {room.data(), static_cast<std::size_t>(n)}) &&
-                                 all.finish_empty(fd, peers[fd]);
+                                 all.take(send, peers[fd], {room.data(), static_cast<std::size_t>(n)}) &&
+                                 all.finish_empty(send, peers[fd]);
             if (!goes_on) {
                 ::close(fd);
                 peers.erase(fd);
             }
         }
     }
-    std::printf("{\"requests\":%llu,\"bytes\":%llu,\"connections\":%llu}\n",
+    const std::lock_guard lock(one_at_a_time);
+    const std::chrono::duration<double> took = all.count.last - all.count.first;
+    std::printf("{\"requests\":%llu,\"bytes\":%llu,\"connections\":%llu,\"seconds\":%.3f}\n",
                 static_cast<unsigned long long>(all.count.requests),
                 static_cast<unsigned long long>(all.count.bytes),
-                static_cast<unsigned long long>(all.count.connections));
-    return 0;
+                static_cast<unsigned long long>(all.count.connections), std::max(0.0, took.count()));
+    std::fflush(stdout);
+    std::_Exit(0);  // the connections' threads still read
 }

@@ -6,6 +6,8 @@
 #include <boost/json/parse.hpp>
 #include <boost/test/unit_test.hpp>
 
+#include <algorithm>
+
 using namespace firehose;
 using namespace firehose::app;
 
@@ -124,6 +126,33 @@ BOOST_AUTO_TEST_CASE(the_server_section_names_every_fault) {
                    place << " is missing in " << all);
     BOOST_TEST(faults_of(R"({"listen": "127.0.0.1:0"})").size() == 1U);  // no tokens
     BOOST_TEST(faults_of(R"({"development": true})").empty());
+}
+
+BOOST_AUTO_TEST_CASE(the_check_section_names_every_fault) {
+    const auto faults =
+        faults_of(R"({"development": true, "check": {"development": "yes", "ports": [], "networks": 1,
+        "s3_endpoint": "https://10.0.0.1", "s3_region": "EU", "ca_file": 1, "azure_prefix": 1, "at_once": 0,
+        "deadline_ms": 0, "deadline": 1}})");
+    for (const char* place : {"development", "ports", "networks", "s3_endpoint", "s3_region", "ca_file",
+                              "azure_prefix", "at_once", "deadline_ms", "deadline"})
+        BOOST_TEST(std::ranges::count(faults, std::string("/server/check/") + place, &fault::pointer) == 1,
+                   place);
+    BOOST_TEST(faults.size() == 10U);
+
+    const auto document = boost::json::parse(R"({"development": true, "check": {"development": true,
+        "s3_endpoint": "http://127.0.0.1:9000", "s3_region": "eu-west-1", "ca_file": "ca.pem", "azure_prefix": true,
+        "at_once": 3, "deadline_ms": 5}})");
+    std::vector<fault> none;
+    const auto read =
+        read_server(object_reader(document.get_object(), "/server", none), "/etc/firehose").check;
+    BOOST_TEST(none.empty());
+    BOOST_TEST(read.guard.development);
+    BOOST_TEST(read.s3_endpoint == "http://127.0.0.1:9000");
+    BOOST_TEST(read.s3_region == "eu-west-1");
+    BOOST_TEST(read.ca_file == "/etc/firehose/ca.pem");
+    BOOST_TEST(read.azure_prefix);
+    BOOST_TEST(read.at_once == 3U);
+    BOOST_TEST((read.deadline == std::chrono::milliseconds(5)));
 }
 
 BOOST_AUTO_TEST_SUITE_END()

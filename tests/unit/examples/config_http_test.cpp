@@ -89,6 +89,26 @@ BOOST_AUTO_TEST_CASE(faults_have_their_place) {
     only_fault(R"({"idle_connections":-1})", "/idle_connections");
 }
 
+BOOST_AUTO_TEST_CASE(a_guard_is_there_when_it_is_asked_for) {
+    BOOST_TEST(!with("{}").what.http.guard.has_value());
+    const auto usual = with(R"({"guard":{}})");
+    BOOST_REQUIRE(usual.what.http.guard.has_value());
+    BOOST_TEST(!usual.what.http.guard->development);
+    BOOST_TEST((usual.what.http.guard->ports == std::vector<std::uint16_t>{443}));
+    BOOST_TEST(usual.what.http.guard->networks.empty());
+    const auto own = with(R"({"guard":{"ports":[443,9000],"networks":["10.20.0.0/16","fd00:1::/32"]}})");
+    BOOST_TEST(pointers_of(own.faults) == "");
+    BOOST_TEST((own.what.http.guard->ports == std::vector<std::uint16_t>{443, 9000}));
+    BOOST_TEST(own.what.http.guard->networks.size() == 2U);
+    BOOST_TEST(own.what.http.guard->problem(asio::ip::make_address("10.20.1.2")).empty());
+    for (const auto* wrong : {"443", "[]", "[0]", "[65536]", "[\"443\"]", "[443,-1]"})
+        only_fault(std::string(R"({"guard":{"ports":)") + wrong + "}}", "/guard/ports");
+    for (const auto* wrong : {"\"10.0.0.0/8\"", "[1]", "[\"\"]", "[\"10.1.0.0/8\"]", "[\"internal\"]"})
+        only_fault(std::string(R"({"guard":{"networks":)") + wrong + "}}", "/guard/networks");
+    only_fault(R"({"guard":{"development":1}})", "/guard/development");
+    only_fault(R"({"guard":{"allow":[]}})", "/guard/allow");
+}
+
 BOOST_AUTO_TEST_CASE(a_credential_names_its_client_certificate) {
     const auto out = file.load(R"({"default":{"enabled":false,"services":{}},"credentials":{
         "a":{"type":"token","token":"T","client_certificate":"c.pem","client_key":"/k.pem"},

@@ -11,6 +11,7 @@
 #include <boost/test/unit_test.hpp>
 
 #include <deque>
+#include <exception>
 #include <memory>
 #include <optional>
 #include <set>
@@ -93,6 +94,15 @@ private:
 class delivery_rig {
 public:
     explicit delivery_rig(delivery_options how = {}) : options(how) {}
+    delivery_rig(const delivery_rig&) = delete;
+    delivery_rig& operator=(const delivery_rig&) = delete;
+    /// However a test ends, every accepted event is somewhere.
+    ~delivery_rig() {
+        shard.settle();
+        if (std::uncaught_exceptions() > 0) return;
+        check_balance();
+        check_conservation();
+    }
 
     shard_fixture shard{};
     scripted_randomness random{};

@@ -31,14 +31,34 @@ struct read_line {
     event_reading reading{};
 };
 
-read_line read(std::string_view text, event_shape shape = {}) {
+/// What is JSON must read the same, however much of it is checked.
+void check_that_fields_say_the_same(std::string_view text, event_shape shape, const event_reading& full) {
+    shape.check = stages::event_check::fields;
     event_reader reader(std::move(shape));
+    const line padded(text);
+    event_reading got;
+    BOOST_TEST_CONTEXT("only fields of " << text.substr(0, 200)) {
+        BOOST_TEST(reader.read(padded.view(), got) == "");
+        BOOST_TEST(got.what.id == full.what.id);
+        BOOST_TEST(got.what.group == full.what.group);
+        BOOST_TEST(got.what.flow == full.what.flow);
+        BOOST_TEST(got.what.problem == full.what.problem);
+        BOOST_TEST((got.what.at_ms == full.what.at_ms));
+        BOOST_TEST(got.what.fields == full.what.fields, boost::test_tools::per_element());
+        BOOST_TEST(got.routing.has_value() == full.routing.has_value());
+        if (got.routing && full.routing) BOOST_TEST(got.routing->text == full.routing->text);
+    }
+}
+
+read_line read(std::string_view text, event_shape shape = {}) {
+    event_reader reader(shape);
     const line padded(text);
     read_line got;
     got.refused = reader.read(padded.view(), got.reading);
     if (got.refused.empty()) {
         BOOST_TEST((got.reading.what.raw.data() == padded.view().data()));
         BOOST_TEST(got.reading.what.raw.size() == text.size());
+        check_that_fields_say_the_same(text, std::move(shape), got.reading);
     }
     got.reading.what.raw = {};
     return got;
@@ -288,6 +308,30 @@ BOOST_AUTO_TEST_CASE(what_is_no_json_is_refused) {
             BOOST_TEST(contains(read(slow).refused, "not JSON: "), slow);
         }
     }
+}
+
+BOOST_AUTO_TEST_CASE(faults_beside_the_fields_pass_where_only_those_are_checked) {
+    event_shape shape;
+    shape.check = stages::event_check::fields;
+    shape.timestamp = {"/at"};
+    shape.fields = {"/state", "/ok", "/n"};
+    event_reader reader(shape);
+    event_reading out;
+    const auto refused = [&](std::string_view text) {
+        const line padded(text);
+        return reader.read(padded.view(), out);
+    };
+    BOOST_TEST(
+        refused(
+            R"({"id":"i","vars":{"lead":{"id":"l"}},"rest":[1,,nonsense],"state":"x","ok":true,"n":7})") ==
+        "");
+    BOOST_TEST(out.what.id == "i");
+    BOOST_TEST(out.what.group == "l");
+    BOOST_TEST(out.what.fields == (std::vector<std::string>{"x", "true", "7"}),
+               boost::test_tools::per_element());
+    for (const auto* text : {R"({"id":"i","id)", R"({"id":)", R"({"id":i})", R"({"id":"i"} x)", R"(["id"])",
+                             "{", "", "nonsense", R"({"id":"\x"})", "{\"id\":\"i\",\"x\":\"\xff\"}"})
+        BOOST_TEST(refused(text) != "", text);
 }
 
 BOOST_AUTO_TEST_CASE(broken_utf8_and_lone_surrogates_are_refused) {

@@ -527,6 +527,9 @@ spool_header hostile_header() {
     h.event_id = "\"\\/\n\x01\xe2\x98\x83../..\xef\xbf\xbf\xf0\x9f\x98\x80";
     h.group_id = "g";
     h.to = place("../../etc");
+    h.layout = "batch";
+    h.content_encoding = "gzip";
+    h.events = 1'000;
     h.key = "k";
     h.attempts = 3;
     h.next_at = time_source::wall::max();
@@ -553,6 +556,9 @@ BOOST_AUTO_TEST_CASE(come_back_as_they_went) {
         const auto want = hostile_header();
         BOOST_TEST(back->header.event_id == want.event_id);
         BOOST_TEST((back->header.to == want.to));
+        BOOST_TEST(back->header.layout == "batch");
+        BOOST_TEST(back->header.content_encoding == "gzip");
+        BOOST_TEST(back->header.events == 1'000u);
         BOOST_TEST(back->header.attempts == 3u);
         BOOST_TEST((back->header.next_at == want.next_at));
         BOOST_TEST((back->header.first_failed_at == want.first_failed_at));

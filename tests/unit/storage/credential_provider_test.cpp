@@ -9,6 +9,7 @@
 #include "storage/credential_sources.hpp"
 #include "storage/near_address.hpp"
 #include "storage/static_credential.hpp"
+#include "storage/sts_call.hpp"
 #include "tests/support/shard_fixture.hpp"
 #include "tests/unit/storage/fake_transport.hpp"
 
@@ -65,6 +66,13 @@ struct provider_fixture : shard_fixture {
         return found;
     }
 };
+
+std::string sts_answer(const std::string& action, const std::string& key_id) {
+    return "<" + action + "Response><" + action + "Result><Credentials><SessionToken>HUSH-t</SessionToken>" +
+           "<SecretAccessKey>HUSH-s</SecretAccessKey><Expiration>2026-01-01T01:00:00Z</Expiration>" +
+           "<AccessKeyId>" + key_id + "</AccessKeyId></Credentials></" + action + "Result></" + action +
+           "Response>";
+}
 
 }  // namespace
 
@@ -261,12 +269,7 @@ BOOST_AUTO_TEST_CASE(keys_for_a_web_identity) {
                  {"AWS_REGION", "eu-central-1"}};
     aws_web_identity place(parts(), {});
     BOOST_TEST(says(refused(place), "/token"));
-    const std::string good =
-        "<AssumeRoleWithWebIdentityResponse xmlns=\"https://sts.amazonaws.com/doc/2011-06-15/\">"
-        "<AssumeRoleWithWebIdentityResult><Credentials><SessionToken>HUSH-t</SessionToken>"
-        "<SecretAccessKey>HUSH-s</SecretAccessKey><Expiration>2026-01-01T01:00:00Z</Expiration>"
-        "<AccessKeyId>ASIA1</AccessKeyId></Credentials></AssumeRoleWithWebIdentityResult>"
-        "</AssumeRoleWithWebIdentityResponse>";
+    const auto good = sts_answer("AssumeRoleWithWebIdentity", "ASIA1");
     for (const auto* token : {"HUSH.a", "HUSH.b+/="}) {
         files["/token"] = token;
         server.answers = {answer(200, good)};
@@ -347,7 +350,6 @@ BOOST_AUTO_TEST_CASE(keys_of_a_profile) {
         "[default]\nregion=r\n"
         "[profile program]\ncredential_process=/bin/HUSH\n"
         "[profile sso]\nsso_session=s\n[profile empty]\nregion=r\n"
-        "[profile role]\nrole_arn=arn:aws:iam::1:role/r\nsource_profile=default\n"
         "[profile irsa]\nrole_arn=arn:aws:iam::1:role/r\nweb_identity_token_file=/t\n"
         "region=ap-south-1\n[profile config-keys]\naws_access_key_id=A3\n"
         "aws_secret_access_key=HUSH\naws_session_token=HUSH\n";
@@ -371,8 +373,7 @@ BOOST_AUTO_TEST_CASE(keys_of_a_profile) {
     };
     for (const auto& one :
          {row{"half", "there is no secret access key"}, row{"program", "credential_process"},
-          row{"sso", "sso_session"}, row{"role", "source_profile"}, row{"absent", "is in neither"},
-          row{"empty", "holds no keys"}}) {
+          row{"sso", "sso_session"}, row{"absent", "is in neither"}, row{"empty", "holds no keys"}}) {
         auto p = of(one.profile);
         BOOST_TEST(says(refused(p), one.words), one.profile);
     }
@@ -390,6 +391,85 @@ BOOST_AUTO_TEST_CASE(keys_of_a_profile) {
     variables["AWS_CONFIG_FILE"] = "/nowhere";
     files["/elsewhere"] = "[config-keys]\naws_access_key_id=E1\naws_secret_access_key=HUSH";
     BOOST_TEST(fetch(place)->access_key_id == "E1");
+}
+
+BOOST_AUTO_TEST_CASE(a_profile_assumes_roles_one_after_another) {
+    variables["AWS_CONFIG_FILE"] = "/config";
+    variables["AWS_SHARED_CREDENTIALS_FILE"] = "/keys";
+    files["/keys"] = "[base]\naws_access_key_id=AKIDEXAMPLE\naws_secret_access_key=HUSH-base\n";
+    files["/config"] =
+        "[profile one]\nrole_arn=arn:aws:iam::1:role/one\nsource_profile=base\nregion=eu-central-1\n"
+        "external_id=a b\nduration_seconds=900\nrole_session_name=me\n"
+        "[profile two]\nrole_arn=arn:aws:iam::2:role/two\nsource_profile=one\nregion=us-west-2\n";
+    aws_profile place(parts(), "two", "");
+    server.answers = {answer(200, sts_answer("AssumeRole", "ASIA1")),
+                      answer(200, sts_answer("AssumeRole", "ASIA2"))};
+    const auto got = fetch(place);
+    BOOST_REQUIRE_MESSAGE(got.has_value(), got.error().context());
+    BOOST_TEST(got->access_key_id == "ASIA2");
+    BOOST_TEST((got->expires == time.wall_now() + 1h));
+    BOOST_REQUIRE(server.seen.size() == 2U);
+    const auto& first = server.seen.front();
+    BOOST_TEST(first.host == "sts.eu-central-1.amazonaws.com");
+    BOOST_TEST(first.body ==
+               "Action=AssumeRole&Version=2011-06-15&RoleArn=arn%3Aaws%3Aiam%3A%3A1%3Arole%2Fone"
+               "&RoleSessionName=me&ExternalId=a%20b&DurationSeconds=900");
+    BOOST_TEST(first.header("X-Amz-Date") == "20260101T000000Z");
+    BOOST_TEST(first.header("X-Amz-Security-Token") == "");
+    // Computed with botocore 1.43 from the same request.
+    BOOST_TEST(first.header("Authorization") ==
+               "AWS4-HMAC-SHA256 Credential=AKIDEXAMPLE/20260101/eu-central-1/sts/aws4_request, "
+               "SignedHeaders=accept;content-type;host;x-amz-date, Signature="
+               "961c83ac6e4e605454facc3333b0fa02ca2b7635c4ce6021754083f53a1ce998");
+    const auto& second = server.seen.back();
+    BOOST_TEST(second.host == "sts.us-west-2.amazonaws.com");
+    BOOST_TEST(second.header("X-Amz-Security-Token") == "HUSH-t");
+    BOOST_TEST(second.header("Authorization").find("Credential=ASIA1/") != std::string::npos);
+}
+
+BOOST_AUTO_TEST_CASE(a_profile_assumes_a_role_with_keys_from_elsewhere_or_says_what_is_wrong) {
+    variables["AWS_CONFIG_FILE"] = "/config";
+    const auto ask_with = [this](const std::string& settings) {
+        files["/config"] = "[profile p]\nrole_arn=arn:aws:iam::1:role/r\n" + settings;
+        return aws_profile(parts(), "p", "");
+    };
+    server.usual = answer(200, sts_answer("AssumeRole", "ASIA1"));
+    variables["AWS_ACCESS_KEY_ID"] = "AKIA1";
+    variables["AWS_SECRET_ACCESS_KEY"] = "HUSH";
+    auto by_environment = ask_with("credential_source=Environment\n");
+    const auto got = fetch(by_environment);
+    BOOST_REQUIRE_MESSAGE(got.has_value(), got.error().context());
+    BOOST_TEST(got->access_key_id == "ASIA1");
+    // Its own keys.
+    auto by_itself = ask_with("source_profile=p\naws_access_key_id=A1\naws_secret_access_key=HUSH\n");
+    BOOST_TEST(fetch(by_itself).has_value());
+    BOOST_TEST(server.seen.back().header("Authorization").find("Credential=A1/") != std::string::npos);
+
+    const auto asked = server.seen.size();
+    struct row {
+        const char* settings;
+        const char* words;
+    };
+    for (const auto& one :
+         {row{"", "names nothing to do it with"},
+          row{"source_profile=a\ncredential_source=Environment\n", "names both"},
+          row{"credential_source=Elsewhere\n", "has a credential_source that is not"},
+          row{"credential_source=EcsContainer\n", "takes its keys from the container's metadata"},
+          row{"source_profile=absent\n", "profile absent is in neither"},
+          row{"source_profile=p\n", "they go round in a circle"},
+          row{"source_profile=q\n[profile q]\nregion=r\n", "profile q holds no keys"},
+          row{"source_profile=p\nmfa_serial=m\n", "mfa_serial"},
+          row{"credential_source=Environment\nduration_seconds=60\n", "duration_seconds"}}) {
+        auto place = ask_with(one.settings);
+        const auto why = refused(place);
+        BOOST_TEST(says(why, one.words), one.settings);
+        BOOST_TEST((why.what() == disposition::stop), one.settings);
+    }
+    BOOST_TEST(server.seen.size() == asked);
+    server.usual = answer(403, "<ErrorResponse><Error><Code>AccessDenied</Code><Message>no</Message></Error>"
+                               "</ErrorResponse>");
+    auto denied = ask_with("credential_source=Environment\n");
+    BOOST_TEST(says(refused(denied), "AccessDenied: no"));
 }
 
 BOOST_AUTO_TEST_CASE(the_default_chain_takes_the_first_that_is_there_and_stays_with_it) {

@@ -3,6 +3,7 @@
 #include "storage/refreshed_credential.hpp"
 #include "storage/s3_keys.hpp"
 #include "storage/s3_store.hpp"
+#include "storage/sqs_queue.hpp"
 #include "tests/support/shard_fixture.hpp"
 #include "tests/unit/storage/fake_transport.hpp"
 
@@ -36,6 +37,7 @@ struct use_fixture : shard_fixture {
     std::shared_ptr<credential_source> source =
         std::make_shared<refreshed_credential>(x, place, "credential c");
     std::unique_ptr<store> to;
+    std::unique_ptr<sqs_queue> queue;
 
     http::transport_factory connect() {
         return [this](const http::authority& at, http::signer* by) {
@@ -56,6 +58,21 @@ struct use_fixture : shard_fixture {
         const auto at = parse_connection_string("BlobEndpoint=https://acme.blob.core.windows.net").value();
         to = std::make_unique<azure_store>(x, connect(), at, "events", source);
     }
+    void make_sqs() {
+        server.usual = answer(200, R"({"Attributes":{"ApproximateNumberOfMessages":"7"}})");
+        credential with;
+        with.type = "user";
+        sqs_options how;
+        how.keys = source;
+        queue = std::make_unique<sqs_queue>(
+            x, connect(), with, locate_sqs(with, "https://sqs.eu-west-1.amazonaws.com/1/q").value(), how);
+    }
+    task<result<queue_attributes>> ask_task() {
+        const auto deadline = time.now() + 1h;
+        auto done = co_await queue->attributes(deadline);
+        co_return done;
+    }
+    result<queue_attributes> ask() { return run(ask_task()); }
     task<result<object_info>> put_task() {
         const payload body{as_bytes("hello")};
         const put_options how;
@@ -209,6 +226,48 @@ BOOST_AUTO_TEST_CASE(azure_takes_a_key_or_a_sas_that_was_replaced) {
     server.answers.assign(3, refused);
     BOOST_TEST(!put().has_value());  // nothing newer to be had
     BOOST_TEST(server.seen.size() == 8U);
+}
+
+BOOST_AUTO_TEST_CASE(sqs_signs_with_what_was_fetched_and_renews_it_in_time) {
+    make_sqs();
+    place->script = {keys("A"), keys("B", 7200s)};
+    BOOST_TEST(ask().value().visible == 7U);
+    BOOST_TEST(signed_by(0, "A"));
+    advance(3550s);
+    BOOST_TEST(ask().has_value());
+    BOOST_TEST(signed_by(1, "B"));
+    BOOST_TEST(server.seen.size() == 2U);
+    BOOST_TEST(place->fetches == 2);
+}
+
+BOOST_AUTO_TEST_CASE(sqs_renews_what_the_queue_calls_expired_or_unknown_and_sends_again) {
+    for (const auto* code : {"ExpiredToken", "ExpiredTokenException", "InvalidClientTokenId",
+                             "UnrecognizedClientException", "InvalidSignatureException"}) {
+        place->script = {keys("A")};
+        source = std::make_shared<refreshed_credential>(x, place, "credential c");
+        make_sqs();
+        server.seen.clear();
+        BOOST_TEST(ask().has_value());
+        advance(10s);
+        place->script = {keys("B")};
+        server.answers = {
+            answer(403, R"({"__type":"com.amazonaws.sqs#)" + std::string(code) + R"(","message":"no"})")};
+        BOOST_TEST(ask().has_value(), code);
+        BOOST_TEST(server.seen.size() == 3U, code);
+        BOOST_TEST(signed_by(2, "B"), code);
+    }
+}
+
+BOOST_AUTO_TEST_CASE(sqs_without_other_keys_says_whose_were_refused) {
+    make_sqs();
+    place->script = {keys("A")};
+    server.usual = answer(403, R"({"__type":"com.amazonaws.sqs#InvalidClientTokenId","message":"no"})");
+    const auto done = ask();
+    BOOST_REQUIRE(!done.has_value());
+    BOOST_TEST((done.error().what() == disposition::stop));
+    BOOST_TEST(done.error().context().find("access key id A") != std::string::npos);
+    BOOST_TEST(done.error().context().find("HUSH") == std::string::npos);
+    BOOST_TEST(server.seen.size() == 1U);
 }
 
 BOOST_AUTO_TEST_SUITE_END()

@@ -331,6 +331,7 @@ BOOST_AUTO_TEST_CASE(names_and_faults) {
     credential with;
     with.type = "user";
     with.username = "AKIA";
+    with.password = secret("hunter2");
     const auto at = locate_sqs(with, "https://sqs.us-west-2.amazonaws.com/1/events.fifo").value();
     BOOST_TEST(at.name == "events.fifo");
     BOOST_TEST(at.fifo);
@@ -338,6 +339,12 @@ BOOST_AUTO_TEST_CASE(names_and_faults) {
                std::string::npos);
     BOOST_TEST(sqs_problem("spool", "c", &with).find("queue_url") != std::string::npos);
     BOOST_TEST(sqs_problem("https://h/1/q", "c", nullptr) == "credential c does not exist");
+    BOOST_TEST(sqs_problem("https://h/1/q", "c", &with).empty());
+    with.password = {};
+    BOOST_TEST(sqs_problem("https://h/1/q", "c", &with).find("no password") != std::string::npos);
+    with.username.clear();
+    with.provider = "instance";
+    BOOST_TEST(sqs_problem("https://h/1/q", "c", &with).empty());
     with.type = "token";
     BOOST_TEST(sqs_problem("https://h/1/q", "c", &with).find("must be of type \"user\"") !=
                std::string::npos);
@@ -382,6 +389,7 @@ BOOST_AUTO_TEST_CASE(one_row_per_answer) {
     for (const auto& r : rows)
         BOOST_TEST((judge_sqs(r.status, r.code).what == r.what), r.status << " " << r.code);
     BOOST_TEST((judge_sqs(403, "RequestExpired").remedy == sqs_remedy::adjust_clock));
+    BOOST_TEST((judge_sqs(403, "ExpiredToken").remedy == sqs_remedy::refresh_credentials));
     BOOST_TEST(sqs_code("AWS.SimpleQueueService.NonExistentQueue") == "QueueDoesNotExist");
     BOOST_TEST(sqs_code("com.amazonaws.sqs#OverLimit") == "OverLimit");
     BOOST_TEST(sqs_code("OverLimit:http://x/") == "OverLimit");
