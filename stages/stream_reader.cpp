@@ -65,8 +65,9 @@ task<result<stream_page>> stream_reader::read(stream_query what) {
     using start = stream_query::start;
     scan now(*this, what);
     auto& page = now.page;
-    constexpr log_position nowhere = 0;
-    auto look = co_await read_(what.from == start::position ? what.position : nowhere, first_read);
+    const bool looked = what.from == start::position;
+    const log_position asked = looked ? what.position : 0;  // where no event lies
+    auto look = co_await read_(asked, first_read);
     if (look.has_error()) co_return look.error();
     const auto goal = look->end;
     page.first = what.position;
@@ -75,7 +76,6 @@ task<result<stream_page>> stream_reader::read(stream_query what) {
     page.next = page.first;
     if (page.next > goal)
         co_return no_page(400, "invalid_param", "this position lies behind the end of the stream");
-    const bool looked = what.from == start::position;
     if (!looked && page.next < goal) look = co_await read_(page.next, first_read);
     while (look.has_value() && page.next < std::max(goal, look->begin)) {
         if (page.next < look->begin) {
