@@ -231,7 +231,7 @@ class StreamSource(Serving):
     def test_our_own_server_is_a_peer(self):
         """With pages cut short, repeated pages and a rate that is exceeded; then the same position once more."""
         stream = {"scan_events": 20, "repeat_every": 3, "requests_per_second": 20, "burst": 5}
-        self.configure({}, name="peer.json", data_dir="peer-data", server={
+        self.configure(name="peer.json", data_dir="peer-data", server={
             "listen": "127.0.0.1:0", "tokens": token_section(), "access_log": False, "stream": stream})  # fmt: skip
         peer = self.start("serve", "--config", "peer.json", "--json")
         found = self.until(peer, lambda: re.search(rb"listening address=\S*:(\d+)", peer.errors_so_far()))
