@@ -128,7 +128,8 @@ void read_log(const object_reader& from, stages::event_log_options& out) {
 
 server_settings read_server(const object_reader& from, const std::filesystem::path& base) {
     server_settings out;
-    from.only({"listen", "tls", "tokens", "development", "access_log", "shards", "limits", "log"});
+    from.only({"listen", "tls", "tokens", "development", "access_log", "shards", "limits", "log",
+               "credentials_key", "previous_credentials_keys"});
     out.listen = read_listen(from, out.listen);
     read_flag(from, "development", out.development);
     read_flag(from, "access_log", out.access_log);
