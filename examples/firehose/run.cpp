@@ -10,7 +10,6 @@
 #include "pipeline/scope.hpp"
 #include "stages/input_identity.hpp"
 #include "stages/reference.hpp"
-#include "storage/shield.hpp"
 
 #include <algorithm>
 #include <cerrno>
@@ -126,20 +125,20 @@ private:
         } catch (...) {
             interrupted = std::current_exception();
         }
+        co_await asio::this_coro::throw_if_cancelled(false);  // or end_crew() would not be waited for
         co_await end_crew();
+        co_await asio::this_coro::throw_if_cancelled(true);
         closed_ = close_books(all_books(*bench.books()), how_.services, bench.spool().contents(), begun,
                               x.time.now());
         if (interrupted) std::rethrow_exception(interrupted);
     }
 
     task<> end_crew() {
-        const bool shield = co_await storage::begin_shield();
         for (unsigned i = 1; i < shards_; ++i) {
             std::function<task<bool>()> end = [&member = *crew_[i - 1]] { return member.end(); };
             auto ended = call_on<bool>(all_[i], std::move(end));
             co_await std::move(ended);
         }
-        co_await storage::end_shield(shield);
     }
 
     stages::account all_books(const stages::account& own) const {

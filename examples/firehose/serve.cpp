@@ -157,13 +157,14 @@ private:
         } catch (...) {
             failure = std::current_exception();
         }
-        const bool shield = co_await storage::begin_shield();
+        co_await asio::this_coro::throw_if_cancelled(
+            false);  // it may have been cancelled: see storage/shield.hpp
         while (calls_ > 0) {
             error_code ignored;
             auto quietly = asio::redirect_error(use_task, ignored);
             co_await changed_->async_wait(quietly);
         }
-        co_await storage::end_shield(shield);
+        co_await asio::this_coro::throw_if_cancelled(true);
         ready_ = false;
         bench_.reset();
         window_.reset();
