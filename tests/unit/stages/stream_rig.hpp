@@ -99,7 +99,6 @@ struct event_sink {
         std::vector<std::string> flows{};
         std::vector<ack_token> held{};
         std::deque<outcome> verdicts{};  ///< then `stored`
-        std::function<void()> taken{};   ///< after a batch, before its verdict
         bool holds = false;
     };
     std::shared_ptr<shared> to = std::make_shared<shared>();
@@ -112,7 +111,6 @@ struct event_sink {
                 to->events.emplace_back(as_text(e.bytes));
                 to->flows.emplace_back(as_text(e.flow));
             }
-            if (to->taken) to->taken();
             auto ack = b->take_ack();
             if (to->holds) {
                 to->held.push_back(std::move(ack));
