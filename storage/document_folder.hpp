@@ -19,15 +19,15 @@ namespace firehose::storage {
 /// the folder.
 class document_folder {
 public:
-    document_folder(file_system& fs, std::filesystem::path data_dir, std::string name)
-        : fs_(fs), above_(std::move(data_dir)), folder_(above_ / name), name_(std::move(name)) {}
+    document_folder(file_system& fs, const std::filesystem::path& data_dir, std::string name)
+        : fs_(fs), folder_(data_dir / name), name_(std::move(name)) {}
 
     struct contents {
         std::map<std::string, std::string> documents{};
         std::vector<std::string> damaged{};  ///< names whose file is not what was written; it is left alone
     };
 
-    /// Makes the folder when it is not there and removes what an interrupted put() left. Files whose name
+    /// Makes the folders when they are not there and removes what an interrupted put() left. Files whose name
     /// may_be_named() refuses are passed over.
     result<contents> load();
     result<> put(const std::string& name, std::string_view document);
@@ -43,7 +43,7 @@ private:
     result<std::string> read(const std::string& name);
 
     file_system& fs_;
-    std::filesystem::path above_, folder_;
+    std::filesystem::path folder_;
     std::string name_;
 };
 
