@@ -1,4 +1,5 @@
 // The event stream API above its sockets: what is asked, answered and refused, over a log in memory.
+#include "examples/firehose/check_api.hpp"
 #include "examples/firehose/config_reader.hpp"
 #include "examples/firehose/http_api.hpp"
 #include "examples/firehose/openapi.hpp"
@@ -286,6 +287,9 @@ BOOST_AUTO_TEST_CASE(every_route_is_described_and_everything_described_is_a_rout
             described.insert(name + " " + std::string(where));
             BOOST_TEST(operation.as_object().contains("responses"));
         }
+    const storage::registry stores;
+    check_api checks(x, {}, {}, stores);
+    checks.add_to(api().routes());
     for (const auto* one : api().routes().all()) {
         // "{id:number}" is described as "{id}"
         std::string pattern;
