@@ -62,8 +62,8 @@ line_splitter::lines line_splitter::cut(std::size_t scan_from) {
     // A carriage return that was read last may be half of the line's end, which does not count.
     const bool half_an_end =
         end_ > begin_ && block_[static_cast<std::ptrdiff_t>(end_) - 1] == std::byte{'\r'};
-    if (skipping_ || end_ - begin_ > how_.max_line + (half_an_end ? 1 : 0)) {
-        // Forget what was read of it; the line is refused when its end is known.
+    if (skipping_ || passing_over_ || end_ - begin_ > how_.max_line + (half_an_end ? 1 : 0)) {
+        // Forget what was read of it; the line is refused when its end is known, or is another range's.
         if (!skipping_) skip_start_ = offset_;
         skipping_ = true;
         offset_ += end_ - begin_;

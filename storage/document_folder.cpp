@@ -42,7 +42,7 @@ result<std::string> document_folder::read(const std::string& name) {
 }
 
 result<document_folder::contents> document_folder::load() {
-    auto made = make_directories(fs_, above_, name_);
+    auto made = make_directories(fs_, folder_);
     if (made.has_error()) return made.error();
     auto names = uninterrupted([&] { return fs_.list(folder_); });
     if (names.has_error()) return names.error();

@@ -19,8 +19,8 @@ namespace firehose::storage {
 /// the folder.
 class document_folder {
 public:
-    document_folder(file_system& fs, std::filesystem::path data_dir, std::string name)
-        : fs_(fs), above_(std::move(data_dir)), folder_(above_ / name), name_(std::move(name)) {}
+    document_folder(file_system& fs, const std::filesystem::path& data_dir, std::string name)
+        : fs_(fs), folder_(data_dir / name), name_(std::move(name)) {}
 
     struct contents {
         std::map<std::string, std::string> documents{};
@@ -43,7 +43,7 @@ private:
     result<std::string> read(const std::string& name);
 
     file_system& fs_;
-    std::filesystem::path above_, folder_;
+    std::filesystem::path folder_;
     std::string name_;
 };
 

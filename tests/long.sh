@@ -36,14 +36,15 @@ mutations() {
 
 # Each part has a server of its own, which keeps its objects in memory.
 kills() {
-    local wanted=${1:-1000} minutes=${2:-100000} done=0 part
+    local wanted=${1:-1000} minutes=${2:-100000} done=0 part made
     while [ $done -lt "$wanted" ] && [ $((SECONDS / 60)) -lt "$minutes" ]; do
         part=$((wanted - done < 50 ? wanted - done : 50))
         start_server start_radosgw.sh
-        FIREHOSE_SEED=$((seed + done)) FIREHOSE_KILLS=$part S3_ENV_FILE=$scratch/server/env \
-            python3 -B "$root/tests/end_to_end/test_kill.py" -v
+        FIREHOSE_SEED=$((seed + done)) FIREHOSE_KILLS=$part FIREHOSE_KILL_MINUTES=$((minutes - SECONDS / 60)) \
+            S3_ENV_FILE=$scratch/server/env python3 -B "$root/tests/end_to_end/test_kill.py" -v 2>&1 | tee "$scratch/part"
         stop_server
-        done=$((done + part))
+        made=$(sed -n 's/^ *\([0-9]*\) kills in .*/\1/p' "$scratch/part")
+        done=$((done + made))
         echo "$done kills in $SECONDS s: nothing missing, nothing under a second key"
     done
 }

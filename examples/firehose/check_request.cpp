@@ -20,19 +20,19 @@ namespace json = boost::json;
 /// Credentials have ids; this one is never saved under it.
 constexpr const char* nobodys_id = "000000000000000000000000";
 
-constexpr std::array<std::string_view, 10> parameters{
+constexpr std::array<std::string_view, 10> parameter_names{
     "service", "access_key_id", "secret_access_key", "connection_string", "bucket",
     "prefix",  "flow_id",       "verification_file", "endpoint",          "region"};
 
-error wrong(std::string sentence) { return {disposition::park, std::move(sentence)}; }
+error wrong_request(std::string sentence) { return {disposition::park, std::move(sentence)}; }
 
-bool is_id(std::string_view text) {
+bool is_flow_id(std::string_view text) {
     return text.size() == 24 && std::ranges::all_of(text, [](char c) {
                return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F');
            });
 }
 
-std::string trimmed(std::string_view text) {
+std::string without_blanks(std::string_view text) {
     constexpr std::string_view blanks = " \t\r\n";
     const auto first = text.find_first_not_of(blanks);
     if (first == std::string_view::npos) return {};
@@ -40,32 +40,32 @@ std::string trimmed(std::string_view text) {
 }
 
 /// Reads one request; the first thing that is wrong with it is what is said.
-class reader {
+class request_reader {
 public:
-    reader(check_fields& fields, check_form form, const check_settings& how)
+    request_reader(check_fields& fields, check_form form, const check_settings& how)
         : fields_(fields), form_(form), how_(how) {}
 
     result<check_request> read(time_source::wall now) {
-        if (auto twice = repeated(); !twice.empty()) return wrong(twice + " is given more than once");
+        if (auto twice = repeated(); !twice.empty()) return wrong_request(twice + " is given more than once");
         const auto service = value("service");
         if (!service.empty() && service != "aws" && service != "azure")
-            return wrong("service must be \"aws\" or \"azure\"");
+            return wrong_request("service must be \"aws\" or \"azure\"");
         out_.to.type = service == "azure" ? "azure" : "s3";
         out_.to.service = service == "azure" ? "azure" : "aws";
         out_.to.credential_id = out_.with.id = nobodys_id;
         out_.with.ca_file = how_.ca_file;
-        for (const auto step :
-             {&reader::what_is_there, &reader::bucket, &reader::credential, &reader::place}) {
+        for (const auto step : {&request_reader::what_is_there, &request_reader::bucket,
+                                &request_reader::credential, &request_reader::place}) {
             auto sentence = (this->*step)();
-            if (!sentence.empty()) return wrong(std::move(sentence));
+            if (!sentence.empty()) return wrong_request(std::move(sentence));
         }
-        if (auto sentence = file(now); !sentence.empty()) return wrong(std::move(sentence));
+        if (auto sentence = file(now); !sentence.empty()) return wrong_request(std::move(sentence));
         return std::move(out_);
     }
 
 private:
     std::string repeated() const {
-        for (const auto name : parameters)
+        for (const auto name : parameter_names)
             if (std::ranges::count(fields_, name, &check_fields::value_type::first) > 1)
                 return std::string(name);
         return {};
@@ -108,7 +108,7 @@ private:
             with.token = storage::secret(value("connection_string"));
             return {};
         }
-        with.username = trimmed(value("access_key_id"));
+        with.username = without_blanks(value("access_key_id"));
         auto key = value("secret_access_key");
         // The alphabet of such keys has '+' and no blank.
         if (form_ == check_form::query) std::ranges::replace(key, ' ', '+');
@@ -153,7 +153,7 @@ private:
 
     std::string file(time_source::wall now) {
         const auto flow = value("flow_id");
-        if (!flow.empty() && !is_id(flow)) return "flow_id must be 24 hexadecimal digits";
+        if (!flow.empty() && !is_flow_id(flow)) return "flow_id must be 24 hexadecimal digits";
         const auto wanted = value("verification_file");
         if (!wanted.empty() && wanted != "true" && wanted != "false")
             return "verification_file must be \"true\" or \"false\"";
@@ -181,7 +181,7 @@ private:
 
 result<check_request> read_check_request(check_fields& fields, check_form how, const check_settings& settings,
                                          time_source::wall now) {
-    auto read = reader(fields, how, settings).read(now);
+    auto read = request_reader(fields, how, settings).read(now);
     for (auto& [name, value] : fields) storage::wipe(value);
     return read;
 }
@@ -189,17 +189,18 @@ result<check_request> read_check_request(check_fields& fields, check_form how, c
 result<check_fields> fields_of_json(std::string_view body) {
     boost::system::error_code ec;
     const auto document = json::parse(json::string_view(body.data(), body.size()), ec);
-    if (ec || !document.is_object()) return wrong("the body must be one JSON object");
+    if (ec || !document.is_object()) return wrong_request("the body must be one JSON object");
     check_fields out;
     for (const auto& [name, value] : document.get_object()) {
-        const bool known = std::ranges::find(parameters, std::string_view(name)) != parameters.end();
+        const bool known =
+            std::ranges::find(parameter_names, std::string_view(name)) != parameter_names.end();
         if (!known || value.is_null()) continue;
         if (value.is_bool())
             out.emplace_back(std::string(name), value.get_bool() ? "true" : "false");
         else if (value.is_string())
             out.emplace_back(std::string(name), std::string(value.get_string()));
         else
-            return wrong(std::string(name) + " must be a string");
+            return wrong_request(std::string(name) + " must be a string");
     }
     return out;
 }
@@ -226,8 +227,8 @@ bool accepts_json(const http::header_list& headers) {
         for (std::size_t at = 0; at <= list.size();) {
             const auto end = std::min(list.find(',', at), list.size());
             const auto item = std::string_view(list).substr(at, end - at);
-            const auto type = trimmed(item.substr(0, item.find(';')));
-            auto parameters_of = trimmed(item.substr(std::min(item.find(';'), item.size())));
+            const auto type = without_blanks(item.substr(0, item.find(';')));
+            auto parameters_of = without_blanks(item.substr(std::min(item.find(';'), item.size())));
             std::erase(parameters_of, ' ');
             const bool never = parameters_of == ";q=0" || parameters_of.starts_with(";q=0;") ||
                                parameters_of == ";q=0.0" || parameters_of == ";q=0.00" ||

@@ -278,8 +278,8 @@ int run_verb(const run_arguments& args) {
 
     run_options options;
     options.log = console_log();
-    options.blocking_threads = 8;
     one_shot job(configured.what, stores, std::move(inputs), std::move(streams), options.log);
+    options.blocking_threads = std::max(8U, 2 * job.shards());
     const auto root = [&job](unsigned shard, context& x, const std::vector<executor>& all) {
         return job.run(shard, x, all);
     };

@@ -140,9 +140,8 @@ void read_public_url(const object_reader& from, std::string& out) {
 
 server_settings read_server(const object_reader& from, const std::filesystem::path& base) {
     server_settings out;
-    from.only({"listen", "tls", "tokens", "development", "access_log", "shards", "limits", "log", "check"});
-    from.only({"listen", "tls", "tokens", "development", "access_log", "shards", "limits", "log", "stream",
-               "public_url"});
+    from.only({"listen", "tls", "tokens", "development", "access_log", "shards", "limits", "log", "check",
+               "stream", "public_url"});
     out.listen = read_listen(from, out.listen);
     read_flag(from, "development", out.development);
     read_flag(from, "access_log", out.access_log);

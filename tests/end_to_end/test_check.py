@@ -3,6 +3,7 @@ import json
 import os
 import re
 import shutil
+import socket
 import subprocess
 import unittest
 import urllib.parse
@@ -193,6 +194,52 @@ class Check(Serving):
         self.assertIn("cannot be reached", answers.pop())
         self.assertEqual(recorder.puts, {})
         self.end()
+
+    def test_requests_that_could_be_taken_for_two_never_get_to_a_store(self):
+        recorder = servers.Recorder()
+        self.addCleanup(recorder.close)
+        self.begin(s3_endpoint=recorder.endpoint)
+        query = b"access_key_id=A&secret_access_key=K&bucket=events"
+        body = json.dumps({"access_key_id": "A", "secret_access_key": "K", "bucket": "events"}).encode()
+        usual = (b"Host: x\r\nAccept: */*\r\nContent-Type: application/json\r\nAuthorization: Bearer "
+                 + TOKENS["admin"][0].encode() + b"\r\n")
+        chunked = b"%x\r\n%s\r\n0\r\n\r\n" % (len(body), body)
+        good = b"GET /firehose?" + query + b" HTTP/1.1\r\n" + usual + b"\r\n"
+        rows = [
+            (400, b"GET /firehose?" + query + b" HTTP/1.1\r\n" + usual.replace(b"Host: x\r\n", b"") + b"\r\n"),
+            (400, b"GET /firehose?" + query + b" HTTP/1.1\r\nHost: y\r\n" + usual + b"\r\n"),
+            (400, b"GET /firehose?" + query + b" x HTTP/1.1\r\n" + usual + b"\r\n"),
+            (400, b"GET /firehose?" + query + b"\x00 HTTP/1.1\r\n" + usual + b"\r\n"),
+            (400, b"GET /firehose?" + query + b"#x HTTP/1.1\r\n" + usual + b"\r\n"),
+            (404, b"GET //firehose?" + query + b" HTTP/1.1\r\n" + usual + b"\r\n"),
+            (404, b"GET /v3/../firehose?" + query + b" HTTP/1.1\r\n" + usual + b"\r\n"),
+            (404, b"GET /healthz/%2e%2e/firehose?" + query + b" HTTP/1.1\r\n" + usual + b"\r\n"),
+            (404, b"GET /firehose%3f" + query + b" HTTP/1.1\r\n" + usual + b"\r\n"),
+            (404, b"GET /firehose;x?" + query + b" HTTP/1.1\r\n" + usual + b"\r\n"),
+            (401, b"GET /firehose?" + query + b" HTTP/1.1\r\nAuthorization: Bearer other\r\n" + usual + b"\r\n"),
+            (400, b"POST /firehose HTTP/1.1\r\n" + usual + b"Content-Length: 0\r\nContent-Length: %d\r\n\r\n" % len(body) + body),
+            (400, b"POST /firehose HTTP/1.1\r\n" + usual + b"Content-Length: %d\r\nTransfer-Encoding: chunked\r\n\r\n" % len(body) + chunked),
+            (501, b"POST /firehose HTTP/1.1\r\n" + usual + b"Transfer-Encoding: xchunked\r\n\r\n" + chunked),
+            (400, b"POST /firehose HTTP/1.1\r\n" + usual + b"Content-Length: +%d\r\n\r\n" % len(body) + body),
+            (400, b"POST /firehose HTTP/1.1\r\n" + usual + b"Content-Length: %d\r\n\r\n" % (len(body) - 1) + body),
+            (400, b"POST /firehose HTTP/1.1\r\n" + usual + b"Content-Encoding: gzip\r\nContent-Length: %d\r\n\r\n" % len(body) + body),
+            (413, b"POST /firehose HTTP/1.1\r\n" + usual + b"Content-Length: 65537\r\n\r\n"),
+            (400, b"POST /firehose HTTP/1.1\r\n" + usual + b"Content-Length: 4000\r\n\r\n" + b'{"x":' + b"[" * 3990 + b"     "),
+        ]  # fmt: skip
+        for status, raw in rows:
+            with self.subTest(raw[:60] + raw[-60:]):
+                self.assertEqual(self.status_of(raw), status)
+        self.assertEqual(recorder.puts, {})
+        self.assertEqual(self.status_of(good), 200)
+        self.assertEqual(self.status_of(b"POST /firehose HTTP/1.1\r\n" + usual + b"Transfer-Encoding: chunked\r\n\r\n" + chunked), 200)
+        self.assertEqual(len(recorder.puts), 2)
+        self.end()
+
+    def status_of(self, raw):
+        """Of the first answer."""
+        with socket.create_connection(("127.0.0.1", self.process.port), timeout=60) as connection:
+            connection.sendall(raw)
+            return int(connection.makefile("rb").readline().split()[1])
 
     def test_the_switch_is_for_loopback_addresses(self):
         self.configure_server({"local": directory()}, server={"listen": "0.0.0.0:0", "check": {"development": True}})

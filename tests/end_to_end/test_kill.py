@@ -1,6 +1,6 @@
 """kill -9 at random moments, while targets come and go: nothing is missing, nothing has a second key.
 
-FIREHOSE_KILLS: how many; FIREHOSE_SEED: for the moments.
+FIREHOSE_KILLS: how many; FIREHOSE_KILL_MINUTES: after so long no more of them; FIREHOSE_SEED: for the moments.
 """
 import os
 import random
@@ -16,6 +16,7 @@ from support import KEPT, EndToEnd, directory, lead_objects, say
 s3.server()  # or the file is skipped
 
 KILLS = int(os.environ.get("FIREHOSE_KILLS", "8"))
+MINUTES = float(os.environ.get("FIREHOSE_KILL_MINUTES", "1e6"))
 SEED = int(os.environ.get("FIREHOSE_SEED", str(random.SystemRandom().randrange(1 << 32))))
 EVENTS = 1200
 
@@ -65,7 +66,7 @@ class Kill(EndToEnd):
         self.deliver("events", accepted=EVENTS, environment=self.environment)
         whole = time.monotonic() - began
 
-        while killed < KILLS:
+        while killed < KILLS and time.monotonic() - began < MINUTES * 60:
             attempts += 1
             self.assertLess(attempts, 10 * KILLS + 10, "it is never killed in time")
             if attempts % 3 == 1:

@@ -6,6 +6,7 @@ import base64
 import json
 import os
 import random
+import re
 import signal
 import threading
 import time
@@ -13,7 +14,7 @@ import unittest
 import urllib.parse
 
 import servers
-from serving import Serving
+from serving import NDJSON, TOKENS, Serving, token_section
 from support import ALL_DELIVERED, INTERNAL, USAGE, directory, key_of, lead_objects, say
 
 KILLS = int(os.environ.get("FIREHOSE_KILLS", "8"))
@@ -226,6 +227,37 @@ class StreamSource(Serving):
         self.assertEqual([row["answers"] for row in live], [True, False])
         self.assertIn("404 incorrect_path", live[1]["message"])
         self.assertFalse(os.path.exists(self.path("data")))
+
+    def test_our_own_server_is_a_peer(self):
+        """With pages cut short, repeated pages and a rate that is exceeded; then the same position once more."""
+        stream = {"scan_events": 20, "repeat_every": 3, "requests_per_second": 20, "burst": 5}
+        self.configure(name="peer.json", data_dir="peer-data", server={
+            "listen": "127.0.0.1:0", "tokens": token_section(), "access_log": False, "stream": stream})  # fmt: skip
+        peer = self.start("serve", "--config", "peer.json", "--json")
+        found = self.until(peer, lambda: re.search(rb"listening address=\S*:(\d+)", peer.errors_so_far()))
+        self.until(peer, lambda: b" ready pending=" in peer.errors_so_far())
+        peer.port = int(found.group(1))
+        client = self.client(peer)
+        leads = [crm_event(n, resource=n % 40, sequence=n) for n in range(300)]
+        others = [json.dumps({"data": {"id": n}, "meta": {"type": "deal", "sequence": 1}}).encode() for n in range(150)]
+        for n in range(0, 300, 50):
+            self.assertEqual(client.post(b"\n".join(leads[n : n + 50] + others[n // 2 : n // 2 + 25]), kind=NDJSON).status, 202)
+        source = {"type": "stream", "name": "leads", "url": f"http://127.0.0.1:{peer.port}", "resource": "leads",
+                  "token": {"env": "E2E_READER"}, **QUICK}  # fmt: skip
+        self.configure({"local": directory()}, sources=[source])
+        reader = {"E2E_READER": TOKENS["reader"][0]}
+        result = self.command("run", "--config", "firehose.json", "--json", environment=reader)
+        self.check_code(result, ALL_DELIVERED)
+        self.assertEqual(self.check_account(result)["accepted"], 300, result.text[-3000:])
+        self.assert_same_objects(self.objects_below("out"), objects_of(leads))
+        leads.append(crm_event(300, resource=1, sequence=300))
+        self.assertEqual(client.post(leads[-1]).status, 202)
+        result = self.command("run", "--config", "firehose.json", "--json", environment=reader)
+        self.assertEqual(self.check_account(result)["accepted"], 1, result.text[-3000:])
+        self.assert_same_objects(self.objects_below("out"), objects_of(leads))
+        writer = {"E2E_READER": TOKENS["writer"][0]}
+        self.check_code(self.command("run", "--config", "firehose.json", environment=writer), INTERNAL)
+        self.stop(peer)
 
     def durable(self):
         """Everything that is on disk: delivered, or in the event log."""
