@@ -83,7 +83,7 @@ private:
 
     options how_;
     event_reader reader_;
-    std::map<std::string, target_list, std::less<>> seen_;  ///< own `firehose` objects without problems, bounded
+    std::map<std::string, target_list, std::less<>> seen_;  ///< valid own `firehose` objects, bounded
 };
 
 }  // namespace firehose::stages

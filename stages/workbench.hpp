@@ -50,8 +50,8 @@ public:
 
     /// What is known at the moment, by id.
     const storage::credential_map& known_credentials() const noexcept;
-    /// From now on: a new credential, another one of that id, or none. What was spooled for want of it, or was
-    /// refused with the one before, is tried at once. Stores must not have kept the address of a credential.
+    /// From now on: a new credential, another one of that id, or none. What was stopped for want of it, or
+    /// refused with the one before, is tried at once. Stores must not keep the address of a credential.
     void set_credential(const std::string& id, std::optional<storage::credential> now);
 
     /// For normalize_config: this bench's books, its destination check, apart_from_spool() included, and

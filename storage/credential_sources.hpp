@@ -29,7 +29,7 @@ public:
     /// A credential without id gets a source of its own.
     result<std::shared_ptr<credential_source>> get(const credential& with);
 
-    /// The credential of that id has changed: the next get() makes a source anew. Stores keep the one they have.
+    /// The credential of that id has changed: get() makes a source anew. Stores keep the one they have.
     void forget(std::string_view id);
 
     struct held {

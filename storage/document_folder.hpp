@@ -27,7 +27,7 @@ public:
         std::vector<std::string> damaged{};  ///< names whose file is not what was written; it is left alone
     };
 
-    /// Makes the folder when it is not there and removes what an interrupted put() left. Files whose name
+    /// Makes the folders when they are not there and removes what an interrupted put() left. Files whose name
     /// may_be_named() refuses are passed over.
     result<contents> load();
     result<> put(const std::string& name, std::string_view document);

@@ -6,12 +6,13 @@
 #include "examples/firehose/config_http.hpp"
 #include "examples/firehose/config_reader.hpp"
 #include "examples/firehose/config_sources.hpp"
+#include "examples/firehose/sealing_config.hpp"
+#include "examples/firehose/secret_names.hpp"
 #include "stages/workbench.hpp"
 
 #include <boost/json/parser.hpp>
 
 #include <algorithm>
-#include <array>
 #include <cstdlib>
 #include <optional>
 
@@ -78,14 +79,6 @@ json::value* make_place(json::value& document, std::string_view pointer) {
         }
     }
     return here;
-}
-
-constexpr std::array<std::string_view, 7> secret_names{
-    "password",          "token",         "session_token", "secret_access_key",
-    "connection_string", "client_secret", "refresh_token"};
-
-bool names_a_secret(std::string_view name) {
-    return std::ranges::find(secret_names, name) != secret_names.end();
 }
 
 /// Whether a secret is set by the pointer, or anywhere inside the value.
@@ -158,8 +151,10 @@ public:
             how->read("shards", out_.what.run.shards, 0, 1024);
             how->read("shard_bytes", out_.what.run.shard_bytes, 1, 1ULL << 40);
         }
-        if (const auto server = top.object("server"))
+        if (const auto server = top.object("server")) {
             out_.what.server = read_server(*server, out_.what.base_directory);
+            out_.what.keys = read_keyring(*server, out_.what.base_directory, secrets_, out_.warnings);
+        }
         out_.what.server.ingest.max_event = out_.what.max_event_bytes;
     }
 
@@ -333,8 +328,9 @@ loaded load_configuration(const std::filesystem::path& file, const override_list
     auto document = parse_document(*text, out.faults);
     if (!document) return out;
     for (const auto& [pointer, value] : overrides) apply_override(*document, pointer, value, out.faults);
-    if (document->is_object())
-        loader(out, stores, how).load(document->get_object());
+    out.what.document = std::make_shared<const json::value>(std::move(*document));
+    if (out.what.document->is_object())
+        loader(out, stores, how).load(out.what.document->get_object());
     else
         out.faults.push_back({"", "must be a JSON object"});
     return out;

@@ -11,10 +11,14 @@
 #include "stages/unspool.hpp"
 #include "storage/credentials.hpp"
 #include "storage/registry.hpp"
+#include "storage/sealing.hpp"
+
+#include <boost/json/fwd.hpp>
 
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
+#include <memory>
 #include <optional>
 #include <string>
 #include <utility>
@@ -46,6 +50,10 @@ struct configuration {
     std::vector<std::string> services{};  ///< named by flows and default, each once
     run_settings run{};
     server_settings server{};
+    storage::keyring keys{};  ///< for credentials that the API saves
+    /// What was read, overrides included, for who compares two of them. Secrets that stand in the file stand
+    /// in here as well.
+    std::shared_ptr<const boost::json::value> document{};
 };
 
 /// `pointer` is a JSON Pointer into the file; empty for the document as a whole.

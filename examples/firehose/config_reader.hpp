@@ -42,6 +42,11 @@ public:
     /// A JSON Pointer, a list of them, or null for none.
     void read_pointers(std::string_view name, std::vector<std::string>& out) const;
 
+    /// A reader of `object` as if it stood at the member; borrowed like this one's.
+    object_reader part(std::string_view name, const boost::json::object& object) const {
+        return {object, at(name), *faults_};
+    }
+
     void fail(std::string_view name, std::string message) const;
     std::string at(std::string_view name) const;
     const boost::json::object& value() const noexcept { return *object_; }

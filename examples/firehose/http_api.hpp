@@ -29,6 +29,8 @@ public:
     http_api(context& x, const server_settings& how, stages::event_shape shape, access_table access,
              api_backend backend);
 
+    /// From the next request on.
+    void use_tokens(access_table now) { access_ = std::move(now); }
     http::router& routes() noexcept { return routes_; }
     http::server& server() noexcept { return server_; }
     const http::server& server() const noexcept { return server_; }

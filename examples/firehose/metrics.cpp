@@ -1,64 +1,16 @@
 #include "examples/firehose/metrics.hpp"
 
-#include <prometheus/metric_family.h>
-#include <prometheus/text_serializer.h>
+#include "examples/firehose/destination_metrics.hpp"
+#include "examples/firehose/metrics_page.hpp"
+#include "stages/conservation.hpp"
 
 #include <algorithm>
 
 namespace firehose::app {
 namespace {
 
-using prometheus::ClientMetric;
-using prometheus::MetricFamily;
 using prometheus::MetricType;
-using labels = std::vector<ClientMetric::Label>;
-
-class page {
-public:
-    void start(std::string name, std::string help, MetricType type) {
-        MetricFamily f;
-        f.name = "firehose_" + std::move(name);
-        f.help = std::move(help);
-        f.type = type;
-        families_.push_back(std::move(f));
-    }
-    void add(labels with, double value) {
-        ClientMetric m;
-        m.label = std::move(with);
-        m.counter.value = value;
-        m.gauge.value = value;
-        families_.back().metric.push_back(std::move(m));
-    }
-    void add(labels with, const latency_histogram& h) {
-        ClientMetric m;
-        m.label = std::move(with);
-        std::uint64_t so_far = 0;
-        for (std::size_t i = 0; i < h.counts().size(); ++i) {
-            so_far += h.counts()[i];
-            ClientMetric::Bucket b;
-            b.cumulative_count = so_far;
-            b.upper_bound = i < h.bounds.size() ? h.bounds[i] : std::numeric_limits<double>::infinity();
-            m.histogram.bucket.push_back(b);
-        }
-        m.histogram.sample_count = so_far;
-        m.histogram.sample_sum = h.sum();
-        families_.back().metric.push_back(std::move(m));
-    }
-    void gauge(std::string name, std::string help, double value) {
-        start(std::move(name), std::move(help), MetricType::Gauge);
-        add({}, value);
-    }
-    void counter(std::string name, std::string help, double value) {
-        start(std::move(name), std::move(help), MetricType::Counter);
-        add({}, value);
-    }
-    std::string text() const { return prometheus::TextSerializer().Serialize(families_); }
-
-private:
-    std::vector<MetricFamily> families_;
-};
-
-double as_double(std::uint64_t n) { return static_cast<double>(n); }
+using page = metrics_page;
 
 struct service_row {
     stages::target_account books{};
@@ -119,6 +71,75 @@ void add_services(page& out, const metrics_view& v) {
         out.add({{"service", name}, {"state", "open"}}, as_double(row.breakers[1]));
         out.add({{"service", name}, {"state", "half_open"}}, as_double(row.breakers[2]));
     }
+}
+
+/// The terms as stages/conservation.hpp has them, so that anybody can add them up.
+void add_conservation(page& out, const metrics_view& v) {
+    std::map<std::string, stages::conservation> sums;
+    std::map<std::string, std::uint64_t> had;
+    for (const auto& name : v.services) sums[name];
+    const auto name_of = [&](const std::string& service) {
+        return sums.contains(service) ? service : std::string("other");
+    };
+    for (const auto& [service, one] : stages::take_stock(*v.books, v.spool)) {
+        auto& to = sums[name_of(service)];
+        to.books.accepted += one.books.accepted;
+        to.books.delivered += one.books.delivered;
+        to.books.spooled += one.books.spooled;
+        to.books.parked += one.books.parked;
+        to.books.lost += one.books.lost;
+        to.books.in_flight += one.books.in_flight;
+        to.books.spooled_records += one.books.spooled_records;
+        to.backlog.delivered += one.backlog.delivered;
+        to.backlog.parked += one.backlog.parked;
+        to.in_spool += one.in_spool;
+        to.dead += one.dead;
+    }
+    for (const auto& one : v.spool_at_start) had[name_of(one.to.service)] += one.records;
+    out.start(
+        "conservation",
+        "accepted = delivered + spooled + parked + read_again + in_flight, and spool = spooled_records + "
+        "found_at_start - backlog_delivered - backlog_parked",
+        MetricType::Gauge);
+    for (const auto& [name, one] : sums) {
+        const std::array<std::pair<const char*, std::uint64_t>, 12> terms{{
+            {"accepted", one.books.accepted},
+            {"delivered", one.books.delivered},
+            {"spooled", one.books.spooled},
+            {"parked", one.books.parked},
+            {"read_again", one.books.lost},
+            {"in_flight", one.books.in_flight},
+            {"spooled_records", one.books.spooled_records},
+            {"found_at_start", had[name]},
+            {"backlog_delivered", one.backlog.delivered},
+            {"backlog_parked", one.backlog.parked},
+            {"spool", one.in_spool},
+            {"dead_letters", one.dead},
+        }};
+        for (const auto& [term, value] : terms)
+            out.add({{"service", name}, {"term", term}}, as_double(value));
+    }
+    out.start("conservation_difference",
+              "books: events accepted and accounted for nowhere, 0 unless something is wrong; spool: records "
+              "beyond those the books say, below 0 for events that were there before",
+              MetricType::Gauge);
+    for (const auto& [name, one] : sums) {
+        const auto& b = one.books;
+        const double books =
+            as_double(b.accepted) - as_double(b.delivered + b.spooled + b.parked + b.lost + b.in_flight);
+        const double spool = as_double(one.in_spool + one.backlog.delivered + one.backlog.parked) -
+                             as_double(b.spooled_records + had[name]);
+        out.add({{"service", name}, {"of", "books"}}, books);
+        out.add({{"service", name}, {"of", "spool"}}, spool);
+    }
+}
+
+void add_credentials(page& out, const metrics_view& v) {
+    out.start("credential_expires_seconds",
+              "Until what a renewed credential gave out expires; below 0: it has, and could not be renewed",
+              MetricType::Gauge);
+    for (const auto& [id, left] : v.expiries)
+        out.add({{"credential", id}}, std::chrono::duration<double>(left).count());
 }
 
 void add_requests(page& out, const metrics_view& v) {
@@ -207,6 +228,9 @@ std::string render_metrics(const metrics_view& v) {
               MetricType::Histogram);
     out.add({}, v.settled);
     add_services(out, v);
+    if (v.books != nullptr) add_conservation(out, v);
+    if (v.destinations != nullptr) v.destinations->render(out, v.now);
+    add_credentials(out, v);
     add_requests(out, v);
     out.start("internal_total", "Counters of the shard, by name", MetricType::Counter);
     for (const auto& [name, value] : v.shards.counters) out.add({{"name", name}}, as_double(value));

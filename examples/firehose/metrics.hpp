@@ -58,6 +58,8 @@ struct shard_numbers {
     void add(const shard_numbers& other);
 };
 
+class destination_metrics;
+
 /// A moment's view; pointers may be null before recovery has ended.
 struct metrics_view {
     std::vector<std::string> services{};  ///< rows of their own; all others together are "other"
@@ -66,6 +68,9 @@ struct metrics_view {
     const stages::account* books = nullptr;
     std::vector<stages::backlog> spool{};
     std::vector<std::pair<std::string, stages::breaker::state>> breakers{};  ///< service, one a destination
+    std::vector<stages::backlog> spool_at_start{};
+    const destination_metrics* destinations = nullptr;
+    std::vector<std::pair<std::string, std::chrono::seconds>> expiries{};  ///< of credentials, by id
     std::uint64_t log_begin = 0, log_end = 0, log_delivered = 0, log_bytes = 0, log_overdue_bytes = 0;
     std::uint64_t read_again = 0;
     std::optional<time_source::wall>

@@ -2,15 +2,21 @@
 #include "examples/firehose/bench_options.hpp"
 #include "examples/firehose/check_api.hpp"
 #include "examples/firehose/closing_account.hpp"
+#include "examples/firehose/config_changes.hpp"
 #include "examples/firehose/console.hpp"
+#include "examples/firehose/credentials_api.hpp"
+#include "examples/firehose/destination_metrics.hpp"
 #include "examples/firehose/exit_codes.hpp"
+#include "examples/firehose/flows_api.hpp"
 #include "examples/firehose/http_api.hpp"
+#include "examples/firehose/live_configuration.hpp"
 #include "examples/firehose/openapi.hpp"
 #include "examples/firehose/openapi_check.hpp"
 #include "examples/firehose/pulling.hpp"
 #include "examples/firehose/request_rate.hpp"
 #include "examples/firehose/verbs.hpp"
 #include "http/server_tls.hpp"
+#include "pipeline/blocking.hpp"
 #include "pipeline/call_on.hpp"
 #include "pipeline/run.hpp"
 #include "pipeline/scope.hpp"
@@ -22,6 +28,7 @@
 #include <boost/asio/basic_signal_set.hpp>
 #include <boost/asio/redirect_error.hpp>
 
+#include <algorithm>
 #include <atomic>
 #include <csignal>
 #include <cstdio>
@@ -40,8 +47,13 @@ constexpr std::size_t window_bytes = 32u << 20;  // of the log, kept for readers
 /// delivery live on the first, which the others call.
 class daemon {
 public:
-    daemon(const configuration& how, const storage::registry& stores, service_manager manager, logger log)
+    /// `load_again` reads the configuration anew; it blocks, and is called on another thread.
+    daemon(const configuration& how, const storage::registry& stores, service_manager manager, logger log,
+           std::function<loaded()> load_again)
         : how_(how),
+          running_(how),
+          services_(how.services),
+          load_again_(std::move(load_again)),
           stores_(stores),
           manager_(std::move(manager)),
           log_(std::move(log)),
@@ -76,7 +88,7 @@ public:
                                           "\"development\" would lead to this one";
         for (unsigned i = 1; i < shards_; ++i)
             if (auto problem = open_more_sockets(ours); !problem.empty()) return problem;
-        return load_tls() ? "" : tls_problem_;
+        return load_tls(how_.server.tls, tls_);
     }
 
     /// Called for one shard after the other, before any of them runs.
@@ -127,12 +139,15 @@ private:
         return {};
     }
 
-    bool load_tls() {
-        if (!how_.server.tls) return true;
-        auto loaded = http::load_server_tls(*how_.server.tls);
-        tls_problem_ = loaded.has_error() ? loaded.error().context() : "";
-        if (loaded.has_value()) tls_ = std::move(*loaded);
-        return loaded.has_value();
+    using certificates = std::shared_ptr<boost::asio::ssl::context>;
+
+    /// What is wrong, and then `into` is as before.
+    static std::string load_tls(const std::optional<http::server_tls_files>& from, certificates& into) {
+        if (!from) return {};
+        auto made = http::load_server_tls(*from);
+        if (made.has_error()) return made.error().context();
+        into = std::move(*made);
+        return {};
     }
 
     /// However it ends: log, spool and connections go while their shard is there, and nobody uses them.
@@ -154,6 +169,7 @@ private:
         ready_ = false;
         bench_.reset();
         window_.reset();
+        live_.reset();
         log_store_.reset();
         if (failure) std::rethrow_exception(failure);
     }
@@ -175,8 +191,7 @@ private:
     }
 
     void make_api(unsigned shard, context& x) {
-        const bool everyone = how_.server.development && how_.server.tokens.empty();
-        access_table access(how_.server.tokens, everyone, x.random);
+        auto access = access_of(how_.server, x);
         api_backend backend;
         backend.ready = [this] { return ready_.load(); };
         backend.append = [this, shard](stages::log_append events) {
@@ -198,21 +213,23 @@ private:
         checks.at_once = std::max(1U, checks.at_once / shards_);
         checks_.push_back(std::make_unique<check_api>(x, std::move(checks), how_.http, stores_));
         checks_.back()->add_to(apis_.back()->routes());
+        auto& routes = apis_.back()->routes();
+        add_admin_routes(routes, "/flows",
+                         [this](admin_request r) { return administer(&daemon::answer_flow, std::move(r)); });
+        add_admin_routes(routes, "/credentials", [this](admin_request r) {
+            return administer(&daemon::answer_credential, std::move(r));
+        });
         if (shard != 0) return;
         for (const auto& socket : sockets_.front())
             x.log.info("listening",
                        {{"address", socket.address()}, {"tls", tls_ ? "yes" : "no"}, {"shards", shards_}});
     }
 
-    task<result<stages::log_receipt>> append_from_afar(stages::log_append events) {
-        auto kept = std::make_shared<stages::log_append>(std::move(events));
-        std::function<task<result<stages::log_receipt>>()> append = [this, kept] {
-            return append_here(kept);
-        };
-        co_return co_await call_on(all_.front(), std::move(append));
+    static access_table access_of(const server_settings& how, context& x) {
+        return {how.tokens, how.development && how.tokens.empty(), x.random};
     }
 
-    /// Of another shard, while it uses what lives on the first.
+    /// What others have under way on this shard; log, spool and configuration stay until they have ended.
     struct call {
         explicit call(daemon& d) : of(d) { ++of.calls_; }
         call(const call&) = delete;
@@ -222,6 +239,47 @@ private:
         }
         daemon& of;
     };
+
+    using administration = task<http::answer> (daemon::*)(std::shared_ptr<admin_request>);
+
+    /// From any shard. Runs to its end, whoever hangs up.
+    task<http::answer> administer(administration what, admin_request r) {
+        auto kept = std::make_shared<admin_request>(std::move(r));
+        std::function<task<http::answer>()> ask = [this, what, kept] { return (this->*what)(kept); };
+        co_return co_await call_on(all_.front(), std::move(ask));
+    }
+
+    task<http::answer> answer_flow(std::shared_ptr<admin_request> r) {
+        const call under_way(*this);
+        if (!ready_ || !live_) co_return not_yet();
+        flows_api api(*live_, log_);
+        const bool changes = r->method != "GET";
+        auto answered = co_await api.answer(std::move(*r));
+        if (changes) name_rows();
+        co_return answered;
+    }
+
+    task<http::answer> answer_credential(std::shared_ptr<admin_request> r) {
+        const call under_way(*this);
+        if (!ready_ || !live_) co_return not_yet();
+        credentials_api api(*live_, *contexts_.front());
+        auto answered = co_await api.answer(std::move(*r));
+        co_return answered;
+    }
+
+    static http::refusal not_yet() {
+        http::refusal early(503, "temporarily_unavailable", "the server is starting or stopping");
+        early.headers.emplace_back("Retry-After", "1");
+        return early;
+    }
+
+    task<result<stages::log_receipt>> append_from_afar(stages::log_append events) {
+        auto kept = std::make_shared<stages::log_append>(std::move(events));
+        std::function<task<result<stages::log_receipt>>()> append = [this, kept] {
+            return append_here(kept);
+        };
+        co_return co_await call_on(all_.front(), std::move(append));
+    }
 
     static error stopping() {
         error_details d;
@@ -265,19 +323,70 @@ private:
         });
     }
 
-    /// SIGHUP: new connections get the certificates that are in the files now.
+    /// SIGHUP: what may change at once is as the files say now, or all of it stays.
     task<> obey_hangups(context& x) {
         asio::basic_signal_set<executor> signals(x.ex, SIGHUP);
         for (;;) {
             co_await signals.async_wait(use_task);
-            const bool loaded = load_tls();
-            for (unsigned i = 0; loaded && i < shards_; ++i)
-                asio::post(all_[i], [&to = apis_[i]->server(), tls = tls_] { to.use_tls(tls); });
-            if (loaded)
-                x.log.info("certificates reloaded");
-            else
-                x.log.error("certificates not reloaded, the old ones stay", {{"reason", tls_problem_}});
+            while (!ready_) co_await changed_->async_wait(use_task);
+            auto load = load_again_;
+            auto fresh = co_await run_blocking(x.blocking, std::move(load));
+            co_await take(x, std::move(fresh));
         }
+    }
+
+    task<> take(context& x, loaded fresh) {
+        for (const auto& f : fresh.faults)
+            x.log.error("fault in the configuration", {{"setting", f.pointer}, {"reason", f.message}});
+        if (!fresh.faults.empty()) {
+            x.log.error("configuration not reloaded, the old one stays", {{"faults", fresh.faults.size()}});
+            co_return;
+        }
+        const bool same_protocol = fresh.what.server.tls.has_value() == how_.server.tls.has_value();
+        certificates tls = tls_;
+        const auto problem = load_tls(same_protocol ? fresh.what.server.tls : how_.server.tls, tls);
+        if (!problem.empty()) {
+            x.log.error("certificates not reloaded, the old ones stay, and so does the configuration",
+                        {{"reason", problem}});
+            co_return;
+        }
+        auto done = co_await live_->reload(fresh.what);
+        if (done.has_error()) {
+            x.log.error("configuration not reloaded, the old one stays",
+                        {{"reason", done.error().context()}});
+            co_return;
+        }
+        name_rows();
+        tell(x, fresh.what);
+        tls_ = std::move(tls);
+        const bool same_doors = fresh.what.server.tokens.empty() == how_.server.tokens.empty();
+        for (unsigned i = 0; i < shards_; ++i) give(i, fresh.what.server, same_doors);
+        if (tls_) x.log.info("certificates reloaded");
+        running_ = std::move(fresh.what);
+    }
+
+    /// One line for each setting that is another one now, or would be after a restart.
+    void tell(context& x, const configuration& fresh) const {
+        std::size_t taken = 0, waiting = 0;
+        for (const auto& c : differences(running_, fresh)) {
+            if (c.needs_restart) continue;
+            ++taken;
+            x.log.info("setting changed", {{"setting", c.pointer}, {"from", c.from}, {"to", c.to}});
+        }
+        for (const auto& c : differences(how_, fresh)) {
+            if (!c.needs_restart) continue;
+            ++waiting;
+            x.log.warning("setting not changed: it needs a restart",
+                          {{"setting", c.pointer}, {"from", c.from}, {"to", c.to}});
+        }
+        x.log.info("configuration reloaded", {{"changed", taken}, {"need_restart", waiting}});
+    }
+
+    void give(unsigned shard, const server_settings& fresh, bool tokens) {
+        asio::post(all_[shard], [this, shard, tls = tls_, tokens, fresh] {
+            apis_[shard]->server().use_tls(tls);
+            if (tokens) apis_[shard]->use_tokens(access_of(fresh, *contexts_[shard]));
+        });
     }
 
     task<> say_goodbye(context& x) {
@@ -290,12 +399,22 @@ private:
         if (log.has_value()) {
             log_store_ = std::move(*log);
             window_ = std::make_unique<stages::log_window>(x, *log_store_, window_bytes);
-            auto bench = co_await stages::workbench::open(x, bench_options(how_, stores_));
-            if (bench.has_value()) {
-                bench_ = std::move(*bench);
-                co_return;
+            const live_configuration::parts with{files_, stores_, *log_store_};
+            auto live = co_await live_configuration::open(x, with, how_);
+            if (live.has_value()) {
+                live_ = std::move(*live);
+                auto options = bench_options(how_, stores_);
+                options.credentials = live_->credentials();
+                auto bench = co_await stages::workbench::open(x, std::move(options));
+                if (bench.has_value()) {
+                    bench_ = std::move(*bench);
+                    live_->attach(*bench_, nullptr);
+                    co_return;
+                }
+                problem_ = bench.error().context();
+            } else {
+                problem_ = live.error().context();
             }
-            problem_ = bench.error().context();
         } else {
             problem_ = log.error().context();
         }
@@ -306,8 +425,14 @@ private:
 
     void announce(context& x) {
         ready_ = true;
+        changed_->wake_all();
         std::uint64_t spooled = 0;
-        for (const auto& row : bench_->spool().contents()) spooled += row.records;
+        spool_at_start_ = bench_->spool().contents();
+        for (const auto& row : spool_at_start_) spooled += row.records;
+        name_rows();
+        bench_->delivery()->watch_puts([this](const storage::destination& to, auto took, bool stored) {
+            destinations_.count(to, took, stored);
+        });
         x.log.info("ready", {{"pending", log_store_->end() - log_store_->delivered()},
                              {"spooled", spooled},
                              {"log_bytes", log_store_->bytes()}});
@@ -334,9 +459,12 @@ private:
         options.settled = [this](std::chrono::duration<double> took) { settled_.observe(took); };
         stages::ingest_journal source(*log_store_, options);
         progress_ = source.look();
+        live_->attach(*bench_, progress_);
         auto routing = bench_->routing();
         routing.shape = how_.shape;
-        routing.routing = std::make_shared<const stages::routing_table>(how_.routing);
+        routing.routes = [this](std::string_view flow, std::uint64_t stamp) {
+            return live_->route(flow, stamp);
+        };
         routing.refused = [&x](const stages::refusal& r) {
             x.log.error("an accepted event cannot be read", {{"position", r.line}, {"reason", r.reason}});
         };
@@ -384,7 +512,7 @@ private:
 
     task<shard_numbers> tell_numbers(unsigned shard) const { co_return numbers_of(shard); }
 
-    task<std::string> metrics() const {
+    task<std::string> metrics() {
         auto sum = numbers_of(0);
         for (unsigned i = 1; i < shards_; ++i) {
             std::function<task<shard_numbers>()> ask = [this, i] { return tell_numbers(i); };
@@ -392,12 +520,17 @@ private:
             sum.add(more);
         }
         metrics_view v{.shards = sum, .settled = settled_};
-        v.services = how_.services;
+        v.services = services_;
         v.now = contexts_.front()->time.wall_now();
         v.ready = ready_;
         if (bench_) {
             v.books = bench_->books().get();
             v.spool = bench_->spool().contents();
+            v.spool_at_start = spool_at_start_;
+            destinations_.look(*bench_->delivery(), v.spool);
+            v.destinations = &destinations_;
+            for (const auto& held : bench_->credentials().all())
+                if (const auto left = held.source->expires_in()) v.expiries.emplace_back(held.id, *left);
             for (const auto& [to, lane] : bench_->delivery()->lanes())
                 v.breakers.emplace_back(to.service, lane->gate.current());
             v.log_begin = log_store_->begin();
@@ -411,7 +544,20 @@ private:
         co_return render_metrics(v);
     }
 
-    const configuration& how_;
+    /// Services and destinations that flows name get rows of their own in the metrics, up to a limit;
+    /// services keep them.
+    void name_rows() {
+        const auto named = live_->destinations();
+        for (const auto& to : named)
+            if (services_.size() < 100 && std::ranges::find(services_, to.service) == services_.end())
+                services_.push_back(to.service);
+        destinations_.name(named);
+    }
+
+    const configuration& how_;  ///< what the process was started with
+    configuration running_;     ///< how_, and of later ones what is taken at once
+    std::vector<std::string> services_;
+    std::function<loaded()> load_again_;
     const storage::registry& stores_;
     service_manager manager_;
     logger log_;
@@ -420,15 +566,18 @@ private:
     std::vector<executor> all_{};
     std::vector<context*> contexts_{};
     std::vector<std::vector<http::listening_socket>> sockets_{};  ///< by shard, until it serves
-    std::shared_ptr<boost::asio::ssl::context> tls_{};
-    std::string tls_problem_{}, problem_{};
+    certificates tls_{};
+    std::string problem_{};
     storage::system_files files_{};
     std::optional<wait_queue> changed_{};
     std::unique_ptr<stages::event_log> log_store_{};
     std::unique_ptr<stages::log_window> window_{};
+    std::unique_ptr<live_configuration> live_{};
     std::unique_ptr<stages::workbench> bench_{};
     std::shared_ptr<const stages::ingest_journal::view> progress_{};
     latency_histogram settled_{};
+    destination_metrics destinations_{};
+    std::vector<stages::backlog> spool_at_start_{};
     std::vector<std::unique_ptr<check_api>> checks_{};
     std::vector<std::unique_ptr<http_api>> apis_{};
     time_source::steady begun_{};
@@ -465,7 +614,8 @@ int serve_verb(const serve_arguments& args) {
     run_options options;
     options.log = console_log();
     options.blocking_threads = 8;
-    daemon server(configured.what, stores, args.manager, options.log);
+    const auto load_again = [&] { return load_configuration(args.config, args.overrides, stores); };
+    daemon server(configured.what, stores, args.manager, options.log, load_again);
     if (const auto problem = server.open_sockets(); !problem.empty()) {
         std::fprintf(stderr, "error: %s\n", problem.c_str());
         return exit_code::usage;

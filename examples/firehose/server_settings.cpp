@@ -141,7 +141,7 @@ void read_public_url(const object_reader& from, std::string& out) {
 server_settings read_server(const object_reader& from, const std::filesystem::path& base) {
     server_settings out;
     from.only({"listen", "tls", "tokens", "development", "access_log", "shards", "limits", "log", "check",
-               "stream", "public_url"});
+               "stream", "public_url", "credentials_key", "previous_credentials_keys"});
     out.listen = read_listen(from, out.listen);
     read_flag(from, "development", out.development);
     read_flag(from, "access_log", out.access_log);

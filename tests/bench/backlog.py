@@ -20,7 +20,9 @@ import sys
 import tempfile
 import time
 
-from macro import CREDENTIAL, Peak, Sink
+from macro import Peak, Sink
+
+CREDENTIAL = "507f1f77bcf86cd799439011"
 
 
 def configure(where, data, port, share):

@@ -8,10 +8,10 @@
 #include <set>
 
 using namespace firehose;
+using http::secret;
 using storage::document_folder;
 using storage::keyring;
 using storage::sealing_key;
-using http::secret;
 
 namespace {
 
