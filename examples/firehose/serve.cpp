@@ -10,6 +10,8 @@
 #include "examples/firehose/flows_api.hpp"
 #include "examples/firehose/http_api.hpp"
 #include "examples/firehose/live_configuration.hpp"
+#include "examples/firehose/openapi.hpp"
+#include "examples/firehose/openapi_check.hpp"
 #include "examples/firehose/pulling.hpp"
 #include "examples/firehose/request_rate.hpp"
 #include "examples/firehose/verbs.hpp"
@@ -307,7 +309,14 @@ private:
         co_return co_await call_on(all_.front(), std::move(read));
     }
 
+    /// Once all routes are there: a description that leaves one out is a fault of the program.
+    void check_description(context& x) {
+        for (const auto& one : openapi_differences(openapi_json, apis_.front()->routes()))
+            x.log.error("the description at /openapi.json is not that of this server", {{"where", one}});
+    }
+
     task<> serve_http(unsigned shard) {
+        if (shard == 0) check_description(*contexts_.front());
         co_await apis_[shard]->server().run(std::move(sockets_[shard]));
         asio::post(all_.front(), [this] {
             ++servers_ended_;

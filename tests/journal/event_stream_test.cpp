@@ -198,8 +198,8 @@ BOOST_AUTO_TEST_CASE(every_start_and_limit_sees_every_event_once) {
     std::vector<log_position> where;
     for (int i = 0; i < 300; ++i) {
         log_append what;
-        const auto count = 1 + draw() % 9;
-        for (unsigned n = 0; n < count; ++n) {
+        const auto at_once = 1 + draw() % 9;
+        for (unsigned n = 0; n < at_once; ++n) {
             const bool lead = draw() % 3 == 0;
             auto event = crm_event(lead ? "lead" : "deal", i * 10 + static_cast<int>(n));
             event.insert(1, std::string(draw() % 700, ' '));
