@@ -17,7 +17,7 @@ import unittest
 import urllib.parse
 
 from serving import NDJSON, TOKENS, Serving, token_section
-from support import directory, say
+from support import ALL_DELIVERED, KEPT, directory, say
 
 KILLS = int(os.environ.get("FIREHOSE_KILLS", "8"))
 SEED = int(os.environ.get("FIREHOSE_SEED", str(random.SystemRandom().randrange(1 << 32))))
@@ -186,7 +186,9 @@ class Stream(Serving):
                 process.wait()
             for thread in writers + [reader]:
                 thread.join()
-        self.stop(process)
+        process.signal(signal.SIGTERM)  # while the last events may still wait for their delivery
+        result = process.wait()
+        self.assertIn(result.code, (ALL_DELIVERED, KEPT), result.text)
         seen = [json.dumps(one).encode() for one in self.seen]
         self.assertEqual(len(set(seen)), len(seen), "an event came twice")
         self.assertEqual(self.accepted - set(seen), set())
