@@ -47,7 +47,7 @@ void log_window::keep(log_position from, const log_slice& what) {
     made.blocks = what.blocks;
     made.weight = span_weight;
     for (const auto& block : what.blocks)
-        for (const auto& event : block->events) made.weight += event.size() + sizeof(event);
+        for (const auto& event : block->events) made.weight += event.size() + sizeof(bytes_view);
     auto& place = spans_[from];
     if (place.blocks.empty()) order_.push_back(from);
     weight_ += made.weight - place.weight;

@@ -76,10 +76,10 @@ result<token_answer> parse_token_answer(std::string_view body, time_source::wall
 }
 
 refreshed_token::refreshed_token(storage::provider_parts parts, storage::file_system& fs,
-                                 std::filesystem::path directory, oauth_client who)
+                                 const std::filesystem::path& directory, oauth_client who)
     : parts_(std::move(parts)),
       fs_(fs),
-      file_(std::move(directory) / "refresh_token"),
+      file_(directory / "refresh_token"),
       who_(std::move(who)),
       current_(who_.refresh_token) {}
 

@@ -34,8 +34,8 @@ struct pull_credential {
 /// process or the connection, the configured one must be replaced by a person.
 class refreshed_token final : public storage::credential_provider {
 public:
-    refreshed_token(storage::provider_parts parts, storage::file_system& fs, std::filesystem::path directory,
-                    oauth_client who);
+    refreshed_token(storage::provider_parts parts, storage::file_system& fs,
+                    const std::filesystem::path& directory, oauth_client who);
     std::string describe() const override;
     task<result<storage::credential_value>> fetch(time_source::steady deadline) override;
 
