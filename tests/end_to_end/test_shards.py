@@ -4,6 +4,7 @@ import random
 import shutil
 import signal
 import threading
+import time
 import unittest
 
 from objects import unpack
@@ -92,8 +93,12 @@ class Shards(EndToEnd):
         path = self.write("in.ndjson", lines)
         self.configure_shards(4)
         for stop in (signal.SIGTERM, signal.SIGINT):
+            shutil.rmtree(self.path("out"), True)
             process = self.start("run", "--config", "firehose.json", "--json", path)
-            threading.Timer(0.1, process.signal, [stop]).start()
+            while not os.path.exists(self.path("out")):
+                self.assertFalse(process.hung, "nothing is delivered")
+                time.sleep(0.01)
+            process.signal(stop)
             result = process.wait()
             account = result.account
             self.assertEqual(account["dropped"], 0, result.text)
