@@ -8,7 +8,6 @@
 #include <boost/asio/thread_pool.hpp>
 
 #include <cstring>
-#include <string_view>
 
 #include <netdb.h>
 #include <netinet/in.h>
@@ -39,12 +38,6 @@ asio::ip::address to_address(const sockaddr& raw) {
     return asio::ip::address_v6(bytes, v6.sin6_scope_id);
 }
 
-/// RFC 6761, 6.3: these names are this machine, whatever name servers say, and where nobody says anything.
-bool is_this_machine(std::string_view host) {
-    if (host.ends_with('.')) host.remove_suffix(1);
-    return host == "localhost" || host.ends_with(".localhost");
-}
-
 /// Blocks; runs on the pool.
 looked_up look_up(const std::string& host, const name_lookup& names) {
     looked_up out;
@@ -54,10 +47,6 @@ looked_up look_up(const std::string& host, const name_lookup& names) {
             out.found = std::move(*found);
         else
             out.problem = found.error().context();
-        return out;
-    }
-    if (is_this_machine(host)) {
-        out.found = {asio::ip::address_v6::loopback(), asio::ip::address_v4::loopback()};
         return out;
     }
     addrinfo hints{};
