@@ -92,6 +92,6 @@ retry apt install -y --no-install-recommends "${missing[@]}"
 # A root made by debootstrap has no such file, and the tests' servers are called localhost.
 if [ ! -e /etc/hosts ]; then
     echo "setup: writing /etc/hosts"
-    printf '127.0.0.1 localhost\n::1 localhost\n' | "${as_root[@]}" tee /etc/hosts >/dev/null
+    printf '127.0.0.1 localhost\n' | "${as_root[@]}" tee /etc/hosts >/dev/null
 fi
 finish
