@@ -32,6 +32,7 @@ bool is_refused(std::string_view parameters) {
     while (!parameters.empty()) {
         auto one = take_until(parameters, ';');
         const auto name = take_until(one, '=');
+        one = without_blanks(one);
         if (same_name(name, "q"))
             return one.starts_with('0') && one.find_first_not_of("0.") == std::string_view::npos;
     }

@@ -40,20 +40,21 @@ void account::move(std::string_view service, standing from, standing to, time_so
     if (to == standing::delivered) r.last_delivered = now;
 }
 
+void target_account::add(const target_account& other) {
+    accepted += other.accepted;
+    delivered += other.delivered;
+    spooled += other.spooled;
+    parked += other.parked;
+    lost += other.lost;
+    in_flight += other.in_flight;
+    spooled_records += other.spooled_records;
+    last_delivered = std::max(last_delivered, other.last_delivered);
+}
+
 void account::add(const account& other) {
     accepted_ += other.accepted_;
     refused_ += other.refused_;
-    for (const auto& [name, more] : other.targets_) {
-        auto& r = row(name);
-        r.accepted += more.accepted;
-        r.delivered += more.delivered;
-        r.spooled += more.spooled;
-        r.parked += more.parked;
-        r.lost += more.lost;
-        r.in_flight += more.in_flight;
-        r.spooled_records += more.spooled_records;
-        r.last_delivered = std::max(r.last_delivered, more.last_delivered);
-    }
+    for (const auto& [name, more] : other.targets_) row(name).add(more);
     for (const auto& [name, more] : other.backlog_) {
         auto& r = backlog_row(name);
         r.delivered += more.delivered;

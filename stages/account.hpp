@@ -21,6 +21,7 @@ struct target_account {
     std::uint64_t spooled_records = 0;  ///< what `spooled` is in the spool: a record may hold many events
     std::optional<time_source::steady> last_delivered{};
 
+    void add(const target_account& other);
     bool balances() const noexcept { return accepted == delivered + spooled + parked + lost + in_flight; }
 };
 

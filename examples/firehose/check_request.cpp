@@ -1,5 +1,6 @@
 #include "examples/firehose/check_request.hpp"
 
+#include "http/accept.hpp"
 #include "storage/azure_store.hpp"
 #include "storage/connection_string.hpp"
 #include "storage/credential_rules.hpp"
@@ -222,24 +223,7 @@ std::string verification_file_name(std::string_view flow_id, time_source::wall n
 }
 
 bool accepts_json(const http::header_list& headers) {
-    for (const auto& [name, list] : headers) {
-        if (!http::same_name(name, "Accept")) continue;
-        for (std::size_t at = 0; at <= list.size();) {
-            const auto end = std::min(list.find(',', at), list.size());
-            const auto item = std::string_view(list).substr(at, end - at);
-            const auto type = without_blanks(item.substr(0, item.find(';')));
-            auto parameters_of = without_blanks(item.substr(std::min(item.find(';'), item.size())));
-            std::erase(parameters_of, ' ');
-            const bool never = parameters_of == ";q=0" || parameters_of.starts_with(";q=0;") ||
-                               parameters_of == ";q=0.0" || parameters_of == ";q=0.00" ||
-                               parameters_of == ";q=0.000";
-            const bool json =
-                http::same_name(type, "application/json") || type == "application/*" || type == "*/*";
-            if (json && !never) return true;
-            at = end + 1;
-        }
-    }
-    return false;
+    return http::find_header(headers, "Accept") != nullptr && http::accepts(headers, "application/json");
 }
 
 }  // namespace firehose::app

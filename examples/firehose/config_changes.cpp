@@ -1,5 +1,6 @@
 #include "examples/firehose/config_changes.hpp"
 
+#include "examples/firehose/config_reader.hpp"
 #include "examples/firehose/secret_names.hpp"
 #include "pipeline/bytes.hpp"
 
@@ -65,21 +66,8 @@ private:
         if (names.empty())
             out_.push_back({pointer, a ? "{}" : std::string(absent), b ? "{}" : std::string(absent)});
         for (const auto& name : names)
-            compare(pointer + "/" + escaped(name), a ? a->if_contains(name) : nullptr,
+            compare(pointer + "/" + escape_pointer(name), a ? a->if_contains(name) : nullptr,
                     b ? b->if_contains(name) : nullptr, secret || names_a_secret(name) || name == "sha256");
-    }
-
-    static std::string escaped(std::string_view name) {
-        std::string out;
-        for (const char c : name) {
-            if (c == '~')
-                out += "~0";
-            else if (c == '/')
-                out += "~1";
-            else
-                out += c;
-        }
-        return out;
     }
 
     void note(const std::string& pointer, const json::value* a, const json::value* b, bool secret) {

@@ -87,15 +87,6 @@ storage::object_labels read_labels(const object_reader& from, std::string_view n
     return out;
 }
 
-void read_flag(const object_reader& from, std::string_view name, bool& out) {
-    const auto* value = from.find(name);
-    if (!value) return;
-    if (value->is_bool())
-        out = value->get_bool();
-    else
-        from.fail(name, "must be true or false");
-}
-
 storage::destination_pattern read_match(const object_reader& from) {
     from.only({"service", "bucket", "prefix", "credential_id"});
     storage::destination_pattern out;
@@ -116,7 +107,7 @@ storage::encryption_settings read_encryption(const object_reader& from) {
         read_labels(from, "kms_context");  // for its faults
         out.kms_context = json::serialize(context->value());
     }
-    read_flag(from, "bucket_key", out.bucket_key);
+    from.read("bucket_key", out.bucket_key);
     const bool keyed = !out.kms_key_id.empty() || !out.kms_context.empty() || out.bucket_key;
     if (keyed && !out.algorithm.starts_with("aws:kms"))
         from.fail("algorithm", "must be \"aws:kms\" or \"aws:kms:dsse\" for a key, context or bucket key");

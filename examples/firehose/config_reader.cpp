@@ -9,8 +9,6 @@
 
 namespace firehose::app {
 namespace json = boost::json;
-namespace {
-
 std::string escape_pointer(std::string_view name) {
     std::string out;
     for (const char c : name) {
@@ -23,6 +21,8 @@ std::string escape_pointer(std::string_view name) {
     }
     return out;
 }
+
+namespace {
 
 bool is_pointer(std::string_view text) { return text.empty() || text.front() == '/'; }
 

@@ -17,6 +17,9 @@ namespace firehose::app {
 /// The bytes of a regular file, or of a pipe; none when they cannot be had.
 std::optional<std::string> read_file(const std::filesystem::path& path);
 
+/// A member's name as one step of a JSON Pointer (RFC 6901).
+std::string escape_pointer(std::string_view name);
+
 /// One object of the document and where it is. Reading a member of a wrong type or range notes a fault and
 /// leaves the default. Borrowed: the document and the list of faults outlive it.
 class object_reader {

@@ -26,15 +26,7 @@ std::map<std::string, service_row> by_service(const metrics_view& v) {
         return known != rows.end() ? known->second : rows["other"];
     };
     if (v.books != nullptr)
-        for (const auto& [name, account] : v.books->targets()) {
-            auto& to = row(name).books;
-            to.accepted += account.accepted;
-            to.delivered += account.delivered;
-            to.spooled += account.spooled;
-            to.parked += account.parked;
-            to.lost += account.lost;
-            to.in_flight += account.in_flight;
-        }
+        for (const auto& [name, account] : v.books->targets()) row(name).books.add(account);
     for (const auto& kept : v.spool) {
         auto& to = row(kept.to.service);
         to.spooled += kept.records;

@@ -19,20 +19,21 @@ constexpr std::array<std::string_view, 15> visible_members{
     "name",    "type",      "package",   "username", "access_key_id",  "endpoint",   "region",    "provider",
     "account", "tenant_id", "client_id", "role_arn", "authority_host", "created_at", "updated_at"};
 
-std::string escaped(std::string_view member) { return "/" + std::string(member); }
+std::string pointer_to(std::string_view member) { return "/" + escape_pointer(member); }
 
 void check_members(const json::object& from, std::vector<fault>& faults) {
     for (const auto& [key, value] : from) {
         const std::string_view name(key);
         const bool may_be_secret = names_a_secret(name) || name == "username" || name == "access_key_id";
         if (may_be_secret && value.is_object())
-            faults.push_back({escaped(name), "must be the value itself: files and variables of the server "
-                                             "belong into its configuration"});
+            faults.push_back({pointer_to(name), "must be the value itself: files and variables of the server "
+                                                "belong into its configuration"});
     }
     for (const auto name : members_of_this_machine)
         if (from.if_contains(name))
-            faults.push_back({escaped(name), "names something of the server's machine: that belongs into its "
-                                             "configuration"});
+            faults.push_back({pointer_to(name),
+                              "names something of the server's machine: that belongs into its "
+                              "configuration"});
 }
 
 void check_complete(const storage::credential& c, std::vector<fault>& faults) {
@@ -44,7 +45,7 @@ void check_complete(const storage::credential& c, std::vector<fault>& faults) {
     }
     if (application) return;
     const auto need = [&](bool there, const char* member, const char* called) {
-        if (!there) faults.push_back({escaped(member), called});
+        if (!there) faults.push_back({pointer_to(member), called});
     };
     if (c.type == "user") {
         need(!c.username.empty(), "username", "is required: the access key id");

@@ -28,15 +28,6 @@ std::optional<http::sha256_value> parse_hash(std::string_view hex) {
     return out;
 }
 
-void read_flag(const object_reader& from, std::string_view name, bool& out) {
-    const auto* value = from.find(name);
-    if (!value) return;
-    if (value->is_bool())
-        out = value->get_bool();
-    else
-        from.fail(name, "must be true or false");
-}
-
 std::vector<std::string> read_listen(const object_reader& from, std::vector<std::string> otherwise) {
     const auto* value = from.find("listen");
     if (!value) return otherwise;
@@ -81,7 +72,7 @@ std::vector<token_entry> read_tokens(const object_reader& all) {
         if (!hash) token->fail("sha256", "must be the SHA-256 of the token, in 64 hexadecimal digits");
         entry.hash = hash.value_or(http::sha256_value{});
         entry.roles = read_roles(*token);
-        read_flag(*token, "root", entry.roles.root);
+        token->read("root", entry.roles.root);
         out.push_back(std::move(entry));
     }
     return out;
@@ -143,8 +134,8 @@ server_settings read_server(const object_reader& from, const std::filesystem::pa
     from.only({"listen", "tls", "tokens", "development", "access_log", "shards", "limits", "log", "check",
                "stream", "public_url", "credentials_key", "previous_credentials_keys"});
     out.listen = read_listen(from, out.listen);
-    read_flag(from, "development", out.development);
-    read_flag(from, "access_log", out.access_log);
+    from.read("development", out.development);
+    from.read("access_log", out.access_log);
     from.read("shards", out.shards, 1, 256);
     if (const auto tls = from.object("tls")) {
         tls->only({"certificate", "key"});

@@ -135,6 +135,31 @@ class EndToEnd(unittest.TestCase):
         os.mkdir(self.where)
         self.runs = 0
 
+    # --- processes -------------------------------------------------------------------------------
+
+    def until(self, process, happened):
+        """Waits for a condition; the watchdog of the process bounds it."""
+        while not happened():
+            self.assertFalse(process.hung, "nothing happens")
+            time.sleep(0.01)
+
+    def kill_runs(self, path, kills, draw, before=lambda: None):
+        """Runs over one input and kill -9 at random moments; what was stored stays as it was. The objects at the end."""
+        seen, seconds = {}, 0.5
+        for _ in range(kills):
+            before()
+            process = self.start("run", "--config", "firehose.json", "--json", path)
+            timer = threading.Timer(draw.uniform(0.01, seconds), process.signal, [signal.SIGKILL])
+            timer.start()
+            result = process.wait()
+            timer.cancel()
+            seconds = max(seconds, result.seconds)
+            now = self.objects_below("out")
+            for key in seen:
+                self.assertEqual(now[key], seen[key], key)
+            seen = now
+        return seen
+
     # --- the configuration ---------------------------------------------------------------------
 
     def path(self, *parts):

@@ -160,18 +160,7 @@ class Batch(EndToEnd):
             shutil.rmtree(self.path("data"), True)
             shutil.rmtree(self.path("out"), True)
             self.configure_batch(format=format, bytes=60_000, age_ms=5, memory=memory)
-            seen, seconds = {}, 0.5
-            for round in range(KILLS):
-                process = self.start("run", "--config", "firehose.json", "--json", path)
-                timer = threading.Timer(draw.uniform(0.01, seconds), process.signal, [signal.SIGKILL])
-                timer.start()
-                result = process.wait()
-                timer.cancel()
-                seconds = max(seconds, result.seconds)
-                now = self.objects_below("out")
-                for key in seen:
-                    self.assertEqual(now[key], seen[key], key)
-                seen = now
+            seen = self.kill_runs(path, KILLS, draw)
             self.deliver(path)
             self.assert_same_objects({k: v for k, v in self.objects_below("out").items() if k in seen}, seen, format)
             # No object of a killed run lies beside those of the last: each event is there once.

@@ -3,8 +3,6 @@ import os
 import random
 import shutil
 import signal
-import threading
-import time
 import unittest
 
 from objects import unpack
@@ -55,19 +53,7 @@ class Shards(EndToEnd):
         lines = self.generate(EVENTS * 2, "--flows", "9")
         path = self.write("in.ndjson", lines)
         batch = {"layout": "batch", "batch": {"bytes": 40_000, "age_ms": 5}}
-        seen, seconds = {}, 0.5
-        for round in range(KILLS):
-            self.configure_shards(draw.randint(2, 5), **batch)
-            process = self.start("run", "--config", "firehose.json", "--json", path)
-            timer = threading.Timer(draw.uniform(0.01, seconds), process.signal, [signal.SIGKILL])
-            timer.start()
-            result = process.wait()
-            timer.cancel()
-            seconds = max(seconds, result.seconds)
-            now = self.objects_below("out")
-            for key in seen:
-                self.assertEqual(now[key], seen[key], key)
-            seen = now
+        self.kill_runs(path, KILLS, draw, before=lambda: self.configure_shards(draw.randint(2, 5), **batch))
         self.configure_shards(1, **batch)
         self.deliver(path, accepted=EVENTS * 2)
         self.assertEqual(self.lines_of(self.objects_below("out")), sorted(lines.splitlines()))
@@ -95,9 +81,7 @@ class Shards(EndToEnd):
         for stop in (signal.SIGTERM, signal.SIGINT):
             shutil.rmtree(self.path("out"), True)
             process = self.start("run", "--config", "firehose.json", "--json", path)
-            while not os.path.exists(self.path("out")):
-                self.assertFalse(process.hung, "nothing is delivered")
-                time.sleep(0.01)
+            self.until(process, lambda: os.path.exists(self.path("out")))
             process.signal(stop)
             result = process.wait()
             account = result.account

@@ -12,12 +12,6 @@ KEY_ID = "507f1f77bcf86cd799439011"
 
 
 class Signals(EndToEnd):
-    def until(self, process, happened):
-        """Waits for a condition; the watchdog of the process bounds it."""
-        while not happened():
-            self.assertFalse(process.hung, "nothing happens")
-            time.sleep(0.01)
-
     def start_slow(self, lines, environment=None):
         """A run whose input stays open after `lines`."""
         process = self.start("run", "--config", "firehose.json", "--json", "-", stdin=subprocess.PIPE, environment=environment)
