@@ -29,13 +29,20 @@ template <class T>
 void start_call(executor there, executor home, std::function<task<T>()> make,
                 std::shared_ptr<call_state<T>> state) {
     asio::post(there, [there, home, make = std::move(make), state = std::move(state)]() mutable {
-        auto done = [home, state = std::move(state)](std::exception_ptr e, T made) mutable {
-            asio::post(home, [state = std::move(state), e = std::move(e), made = std::move(made)]() mutable {
+        auto done = [there, home, state = std::move(state)](std::exception_ptr e, T made) mutable {
+            const bool failed = e != nullptr;
+            auto bring = [state = std::move(state), e = std::move(e), made = std::move(made)]() mutable {
                 state->failure = std::move(e);
                 state->value.emplace(std::move(made));
                 state->ready = true;
                 state->back.wake_all();
-            });
+            };
+            if (!failed)
+                asio::post(home, std::move(bring));
+            else  // What threw holds its exception until it has returned; then no other thread has it.
+                asio::post(there, [home, bring = std::move(bring)]() mutable {
+                    asio::post(home, std::move(bring));
+                });
         };
         asio::co_spawn(there, make(), std::move(done));
     });
