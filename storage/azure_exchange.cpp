@@ -13,9 +13,6 @@ namespace firehose::storage {
 
 namespace {
 
-/// Azure accepts a quarter of an hour; less than this is not what it complained about.
-constexpr std::chrono::minutes noticeable{5};
-
 /// <Message> goes on with the request's id and the time, on lines of their own.
 std::string first_line(const std::string& text) { return text.substr(0, text.find_first_of("\r\n")); }
 
@@ -154,8 +151,8 @@ task<result<http::response>> azure_exchange::send(http::request& req, time_sourc
 bool azure_exchange::learn_clock(const http::response& r, const credential_value& used) {
     // A SAS and a token are judged by the server's clock alone.
     if (access_by(used) != azure_access::key) return false;
-    const auto ahead = clock_ahead(r, shard_.time.wall_now());
-    if (!ahead || std::chrono::abs(*ahead - signer_.offset()) < noticeable) return false;
+    const auto ahead = new_clock_ahead(r, shard_.time.wall_now(), signer_.offset());
+    if (!ahead) return false;
     signer_.use_offset(*ahead);
     shard_.log.warning("the clock differs from Azure's; requests are signed with the server's time",
                        {{"endpoint", http::describe(to_)},

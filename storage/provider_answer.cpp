@@ -97,6 +97,14 @@ std::optional<time_source::wall::duration> clock_ahead(const http::response& r, 
     return *theirs - now;
 }
 
+std::optional<time_source::wall::duration> new_clock_ahead(const http::response& r, time_source::wall now,
+                                                           time_source::wall::duration known) {
+    constexpr std::chrono::minutes noticeable{5};
+    const auto ahead = clock_ahead(r, now);
+    if (!ahead || std::chrono::abs(*ahead - known) < noticeable) return std::nullopt;
+    return ahead;
+}
+
 std::string header_or_empty(const http::response& r, std::string_view name) {
     const auto* value = http::find_header(r.headers, name);
     return value == nullptr ? std::string() : *value;

@@ -38,6 +38,11 @@ error refused_answer(disposition what, const http::response& r, const error_body
 /// How far the server's clock, as the Date header says it, is ahead of `now`; nothing without a date.
 std::optional<time_source::wall::duration> clock_ahead(const http::response& r, time_source::wall now);
 
+/// The same, if it is so far from the `known` one that a server may have complained about it: they accept at
+/// least a quarter of an hour.
+std::optional<time_source::wall::duration> new_clock_ahead(const http::response& r, time_source::wall now,
+                                                           time_source::wall::duration known);
+
 /// The first value of a header, or "".
 std::string header_or_empty(const http::response& r, std::string_view name);
 

@@ -11,8 +11,6 @@ namespace firehose::storage {
 
 namespace {
 
-/// AWS accepts a quarter of an hour; less than this is not what it complained about.
-constexpr std::chrono::minutes noticeable{5};
 constexpr std::string_view target_prefix = "AmazonSQS.";
 
 std::string_view action_of(const http::request& req) {
@@ -110,8 +108,8 @@ task<result<http::response>> sqs_exchange::send(http::request& req, time_source:
 }
 
 bool sqs_exchange::learn_clock(const http::response& r) {
-    const auto ahead = clock_ahead(r, shard_.time.wall_now());
-    if (!ahead || std::chrono::abs(*ahead - signer_.offset()) < noticeable) return false;
+    const auto ahead = new_clock_ahead(r, shard_.time.wall_now(), signer_.offset());
+    if (!ahead) return false;
     signer_.use_offset(*ahead);
     shard_.log.warning("the clock differs from SQS's; requests are signed with the server's time",
                        {{"endpoint", http::describe(at_.to)},

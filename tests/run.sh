@@ -44,7 +44,7 @@ run_tests() { # DIRECTORY WRAPPER... -- CTEST-ARGUMENT...
 sanitizer_tests=(-LE 'lint|consumer|bench|compile_fail')
 
 # Several files of a target at once compile in a third of the time; the clang stage compiles each alone.
-together=(-DCMAKE_UNITY_BUILD=ON -DCMAKE_UNITY_BUILD_BATCH_SIZE=10)
+together=(-DCMAKE_UNITY_BUILD=ON -DCMAKE_UNITY_BUILD_BATCH_SIZE=20)
 
 stage_setup() { bash "$root/tests/setup.sh"; }
 

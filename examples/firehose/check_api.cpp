@@ -26,6 +26,14 @@ bool is_json(const http::header_list& headers) {
     return http::same_name(type, "application/json");
 }
 
+http::refusal come_again(int status, std::string code, std::string sentence, std::chrono::nanoseconds wait) {
+    http::refusal later(status, std::move(code), std::move(sentence));
+    later.headers.emplace_back("Retry-After",
+                               std::to_string(std::chrono::ceil<std::chrono::seconds>(wait).count()));
+    later.headers.emplace_back("Cache-Control", "no-store");
+    return later;
+}
+
 /// One of the seats for checks that run at a time.
 struct seat {
     explicit seat(unsigned& running) : taken(running) { ++taken; }
@@ -37,11 +45,12 @@ struct seat {
 }  // namespace
 
 check_api::check_api(context& x, check_settings how, http::client_options http,
-                     const storage::registry& stores)
+                     const storage::registry& stores, admission admit)
     : x_(x),
       how_(std::move(how)),
       http_(std::move(http)),
       stores_(stores),
+      admit_(std::move(admit)),
       done_(x.count["credential_checks"]),
       failed_(x.count["credential_checks_failed"]) {
     http_.guard = how_.guard;
@@ -91,12 +100,12 @@ task<http::answer> check_api::post(http::request_head& head, http::body_reader& 
 task<http::answer> check_api::check(check_fields& fields, check_form form, const http::request_head& head) {
     auto what = read_check_request(fields, form, how_, x_.time.wall_now());
     if (!what.has_value()) co_return malformed(what.error().context());
-    if (running_ >= how_.at_once) {
-        http::refusal busy(503, "temporarily_unavailable",
-                           "too many credentials are being checked; try again");
-        busy.headers.emplace_back("Retry-After", "1");
-        co_return busy;
-    }
+    // After the fields were read, so that a mistake costs nothing; before anything is dialled.
+    if (running_ >= how_.at_once)
+        co_return come_again(503, "temporarily_unavailable",
+                             "too many credentials are being checked; try again", std::chrono::seconds(1));
+    if (const auto wait = admit_(head.user))
+        co_return come_again(429, "rate_limit_exceeded", "too many checks with this token", *wait);
     const seat taken(running_);
     const auto began = x_.time.now();
     auto came = co_await carry_out(*what, began + how_.deadline);

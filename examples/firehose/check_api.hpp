@@ -7,6 +7,9 @@
 #include "storage/registry.hpp"
 
 #include <chrono>
+#include <functional>
+#include <optional>
+#include <string_view>
 
 namespace firehose::app {
 
@@ -19,8 +22,12 @@ namespace firehose::app {
 /// asked, and the query is wiped as soon as it is read. A check that is cancelled may have written its file.
 class check_api {
 public:
+    /// How long this user has to wait before one more check; nothing: no time.
+    using admission = std::function<std::optional<std::chrono::nanoseconds>(std::string_view user)>;
+
     /// `http` is how servers are reached; of it the guard and the time limits are this API's own.
-    check_api(context& x, check_settings how, http::client_options http, const storage::registry& stores);
+    check_api(context& x, check_settings how, http::client_options http, const storage::registry& stores,
+              admission admit);
 
     void add_to(http::router& routes);
 
@@ -36,6 +43,7 @@ private:
     check_settings how_;
     http::client_options http_;
     const storage::registry& stores_;
+    admission admit_;
     unsigned running_ = 0;
     std::uint64_t& done_;
     std::uint64_t& failed_;

@@ -7,7 +7,7 @@ namespace firehose::app {
 
 check_settings read_check(const object_reader& from, const std::filesystem::path& base) {
     from.only({"development", "ports", "networks", "s3_endpoint", "s3_region", "ca_file", "azure_prefix",
-               "at_once", "deadline_ms"});
+               "at_once", "requests_per_second", "burst", "deadline_ms"});
     check_settings out;
     read_guard(from, out.guard);
     from.read("s3_endpoint", out.s3_endpoint);
@@ -23,6 +23,8 @@ check_settings read_check(const object_reader& from, const std::filesystem::path
     if (!out.ca_file.empty()) out.ca_file = (base / out.ca_file).string();
     from.read("azure_prefix", out.azure_prefix);
     from.read("at_once", out.at_once, 1, 1000);
+    from.read("requests_per_second", out.requests_per_second, 0, 1'000'000);
+    from.read("burst", out.burst, 1, 1'000'000);
     from.read("deadline_ms", out.deadline);
     return out;
 }

@@ -17,6 +17,8 @@ struct check_settings {
     std::string ca_file{};               ///< PEM file to trust instead of the system's roots
     bool azure_prefix = false;           ///< the file goes under the prefix on Azure too
     unsigned at_once = 8;                ///< checks under way in the process; more are told to come again
+    unsigned requests_per_second = 5;    ///< for each token, all together; 0: as many as anybody likes
+    unsigned burst = 50;                 ///< what a token may ask for at once after a pause
     std::chrono::milliseconds deadline{20'000};  ///< of a whole check
 };
 

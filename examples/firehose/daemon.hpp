@@ -40,7 +40,8 @@ public:
           log_(std::move(log)),
           shards_(how.server.shards != 0 ? how.server.shards
                                          : std::max(1U, std::thread::hardware_concurrency())),
-          rate_(how.server.tokens, how.server.stream.requests_per_second, how.server.stream.burst) {}
+          rate_(how.server.tokens, how.server.stream.requests_per_second, how.server.stream.burst),
+          check_rate_(how.server.tokens, how.server.check.requests_per_second, how.server.check.burst) {}
     unsigned shards() const noexcept { return shards_; }
     /// What can be wrong before anything runs; empty when nothing is.
     std::string open_sockets();
@@ -123,7 +124,8 @@ private:
     service_manager manager_;
     logger log_;
     const unsigned shards_;
-    request_rate rate_;
+    request_rate rate_;        ///< of reading the stream
+    request_rate check_rate_;  ///< of trying credentials out
     std::vector<executor> all_{};
     std::vector<context*> contexts_{};
     std::vector<std::vector<http::listening_socket>> sockets_{};  ///< by shard, until it serves

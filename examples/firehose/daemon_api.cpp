@@ -80,7 +80,9 @@ void daemon::make_api(unsigned shard, context& x) {
     apis_.back()->server().use_tls(tls_);
     auto checks = how_.server.check;
     checks.at_once = std::max(1U, checks.at_once / shards_);
-    checks_.push_back(std::make_unique<check_api>(x, std::move(checks), how_.http, stores_));
+    auto admit = [this, &x](std::string_view user) { return check_rate_.take(user, x.time.now()); };
+    checks_.push_back(
+        std::make_unique<check_api>(x, std::move(checks), how_.http, stores_, std::move(admit)));
     checks_.back()->add_to(apis_.back()->routes());
     auto& routes = apis_.back()->routes();
     add_admin_routes(routes, "/flows",

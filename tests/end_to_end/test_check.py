@@ -1,10 +1,12 @@
 """GET and POST /firehose: credentials are tried on real servers, with curl as LeadConduit documents it."""
+import concurrent.futures
 import json
 import os
 import re
 import shutil
 import socket
 import subprocess
+import time
 import unittest
 import urllib.parse
 
@@ -136,6 +138,28 @@ class Check(Serving):
             status, said = ask(**{**good, "connection_string": other})
             self.assertEqual(status, 422)
             self.assertRegex(said["error"], "Azure answered 403.*the key does not belong to the account")
+        self.end()
+
+    def test_a_token_that_asks_too_often_waits(self):
+        self.begin(requests_per_second=1, burst=2, at_once=100)
+        wrong = {"service": "aws", "bucket": "x", **self.aws}
+        for _ in range(5):
+            self.assertEqual(self.get(**wrong)[0], 400, "a mistake is not a check, and costs nothing")
+        fields = {"service": "aws", "bucket": "no-such-bucket-here", "verification_file": "false", **self.aws}
+        path = "/firehose?" + urllib.parse.urlencode(fields)
+
+        def ask(client):
+            return client.ask("GET", path, None, {"Accept": "application/json"}, token="admin")
+
+        with concurrent.futures.ThreadPoolExecutor(12) as pool:
+            answers = list(pool.map(ask, [self.client(self.process) for _ in range(12)]))
+        self.assertEqual({a.status for a in answers}, {422, 429})
+        refused = next(a for a in answers if a.status == 429)
+        self.assertEqual(refused.json, {"error": "too many checks with this token"})
+        self.assertGreaterEqual(int(refused.headers["Retry-After"]), 1)
+        self.assertEqual(refused.headers["Cache-Control"], "no-store")
+        time.sleep(int(refused.headers["Retry-After"]))
+        self.assertEqual(ask(self.http).status, 422)
         self.end()
 
     def test_servers_that_are_none(self):

@@ -18,7 +18,7 @@ s3.server()  # or the file is skipped
 KILLS = int(os.environ.get("FIREHOSE_KILLS", "8"))
 MINUTES = float(os.environ.get("FIREHOSE_KILL_MINUTES", "1e6"))
 SEED = int(os.environ.get("FIREHOSE_SEED", str(random.SystemRandom().randrange(1 << 32))))
-EVENTS = 1200
+EVENTS = int(os.environ.get("FIREHOSE_KILL_EVENTS", "1200"))
 
 
 class Kill(EndToEnd):

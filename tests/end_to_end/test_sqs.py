@@ -3,6 +3,7 @@ after the other is killed.
 
 FIREHOSE_SQS_RECORDS: how many the two drain; FIREHOSE_SEED: for the moments of the kills.
 """
+import json
 import os
 import random
 import signal
@@ -57,6 +58,16 @@ class Sqs(EndToEnd):
             delivered += sum(row["delivered"] for row in result.account.get("backlog", {}).values())
             if self.queue.size() == 0:
                 return delivered
+
+    def drain_disks(self, *data_dirs):
+        """Delivers what the queue did not take in time, and what a process that was killed held; how many they were."""
+        waited = 0
+        for each in data_dirs:
+            own = ("--config", "firehose.json", "--set", f"/data_dir={each}")
+            listed = self.command("spool", "ls", *own, "--json", environment=self.environment)
+            waited += sum(row["records"] for row in json.loads(listed.out))
+            self.check_code(self.command("run", *own, "/dev/null", environment=self.environment), ALL_DELIVERED)
+        return waited
 
     def test_a_bucket_dies_and_comes_back(self):
         count = 150
@@ -218,10 +229,12 @@ class Sqs(EndToEnd):
             running.process.wait()
             running.watchdog.cancel()
 
+        on_disks = self.drain_disks("data", *(f"data-{name}" for name in drainers))
+
         missing, strange = set(expected) - set(recorder.objects), set(recorder.objects) - set(expected)
         repeats = sum(recorder.puts.values()) - len(recorder.puts)
         say(f"{RECORDS} records, {kills} kills of two processes ({ends - kills} ended by themselves) in {seconds:.0f} s: "
-            f"lost {len(missing)}, under another key {len(strange)}, put again under the same key {repeats}")
+            f"{on_disks} came from the disks, lost {len(missing)}, under another key {len(strange)}, put again under the same key {repeats}")
         self.assertEqual((missing, strange), (set(), set()))
         self.assertEqual(recorder.objects, expected)
         self.assertGreater(kills, 1)

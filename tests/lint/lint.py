@@ -96,7 +96,7 @@ def included(name, seen):
 
 
 # Several files at once: what the headers cost, which is nearly everything, is then paid once for all of them.
-TOGETHER = 8
+TOGETHER = 16
 
 
 def flags(entry):
@@ -263,6 +263,10 @@ def include_complaints(name, text):
             complain(found.start(), "OpenSSL is used in http/ and storage/ only")
         if folder == "pipeline" and what.startswith("boost/asio/experimental/"):
             complain(found.start(), "no experimental Asio in pipeline/")
+    own = name.removesuffix(".cpp") + ".hpp"
+    first = INCLUDE.search(text)
+    if not header and (ROOT / own).exists() and (not first or first.group(2) != own):
+        complain(first.start() if first else 0, f"include {own} first: this is how it is seen to compile alone")
     if header and "#pragma once" not in text:
         complain(0, "a header needs #pragma once")
     if library:
@@ -320,6 +324,8 @@ def self_test():
         ("pipeline/a.hpp", '#pragma once\n#include "http/client.hpp"\n', 1),
         ("http/a.hpp", "#pragma once\n#include <boost/beast/http/message.hpp>\n", 1),
         ("http/a.cpp", "#include <boost/beast/http/message.hpp>\n", 0),
+        ("http/date.cpp", '#include "http/url.hpp"\n#include "http/date.hpp"\n', 1),
+        ("http/date.cpp", '#include "http/date.hpp"\n#include "http/url.hpp"\n', 0),
         ("http/a.cpp", '#include "storage/store.hpp"\n', 1),
         ("storage/a.cpp", "#include <boost/beast/core.hpp>\n", 1),
         ("storage/a.cpp", '#include "stages/event.hpp"\n', 1),
@@ -330,7 +336,7 @@ def self_test():
         ("stages/a.cpp", '#include "tests/support/x.hpp"\n', 1),
         ("stages/a.hpp", "int x;\n", 1),
         ("pipeline/a.cpp", "auto t = std::chrono::steady_clock::now();\n", 1),
-        ("pipeline/time_source.cpp", "auto t = std::chrono::steady_clock::now();\n", 0),
+        ("pipeline/time_source.cpp", '#include "pipeline/time_source.hpp"\n' "auto t = std::chrono::steady_clock::now();\n", 0),
         ("storage/a.cpp", "// steady_clock::now() is not called here\n", 0),
         ("storage/a.cpp", 'auto k = std::getenv("KEY");\n', 1),
         ("tests/a.cpp", "#include <boost/beast/core.hpp>\n", 0),

@@ -52,6 +52,7 @@ struct bench : shard_fixture {
     fakes::fake_azure azure{x};
     storage::registry stores{};
     check_settings how{};
+    check_api::admission admit = [](std::string_view) { return std::nullopt; };
 
     bench() {
         http::backoff once;
@@ -78,7 +79,7 @@ struct bench : shard_fixture {
 
     shown ask(const std::string& method, const std::string& query, const std::string& body = {},
               const http::header_list& headers = {{"Accept", "*/*"}, {"Content-Type", "application/json"}}) {
-        check_api api(x, how, {}, stores);
+        check_api api(x, how, {}, stores, admit);
         http::router routes;
         api.add_to(routes);
         return run(ask_one(routes, method, query, body, headers));
@@ -444,7 +445,7 @@ BOOST_AUTO_TEST_CASE(failures_leave_at_steps_and_end_with_the_deadline) {
 BOOST_AUTO_TEST_CASE(only_so_many_at_a_time) {
     how.at_once = 2;
     s3.latency = 1s;
-    check_api api(x, how, {}, stores);
+    check_api api(x, how, {}, stores, admit);
     http::router routes;
     api.add_to(routes);
     std::vector<int> statuses;
@@ -454,6 +455,21 @@ BOOST_AUTO_TEST_CASE(only_so_many_at_a_time) {
         for (const auto& each : all) finish(each);
     }
     BOOST_TEST((statuses == std::vector<int>{503, 200, 200, 503, 200, 200}));
+}
+
+BOOST_AUTO_TEST_CASE(a_token_that_asks_too_often_waits_and_nothing_is_dialled) {
+    std::string asked;
+    admit = [&](std::string_view user) -> std::optional<std::chrono::nanoseconds> {
+        asked = user;
+        return 1500ms;
+    };
+    BOOST_TEST(get(with(aws(), "bucket", "x")).status == 400, "a mistake is not a check");
+    BOOST_TEST(asked.empty());
+    const auto refused = get(aws());
+    BOOST_TEST(refused.status == 429);
+    BOOST_TEST(contains(refused.body, "too many checks with this token"), refused.body);
+    BOOST_TEST(asked == "admin");
+    BOOST_TEST(count["credential_checks"] == 0U);
 }
 
 BOOST_AUTO_TEST_CASE(the_log_says_who_and_what_came_of_it) {
