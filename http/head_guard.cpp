@@ -1,5 +1,7 @@
 #include "http/head_guard.hpp"
 
+#include "pipeline/text.hpp"
+
 #include <algorithm>
 #include <array>
 
@@ -16,13 +18,6 @@ bool is_token(std::string_view text) noexcept {
 }
 /// HTAB, blanks, visible ASCII, and what is no ASCII at all.
 bool is_value_char(char c) noexcept { return c == '\t' || c >= ' ' ? c != 0x7f : c < 0; }
-
-std::string_view trim(std::string_view text) noexcept {
-    constexpr std::string_view blanks = " \t";
-    const auto begin = text.find_first_not_of(blanks);
-    if (begin == std::string_view::npos) return {};
-    return text.substr(begin, text.find_last_not_of(blanks) - begin + 1);
-}
 
 refusal bad(std::string text) { return {400, "bad_request", std::move(text)}; }
 refusal bad(int status, std::string code, std::string text) {
@@ -137,7 +132,7 @@ std::optional<refusal> read_field(std::string_view line, guarded_head& out) {
     if (!is_token(name)) return bad("a header's name is not a token");
     const auto value = line.substr(colon + 1);
     if (!std::ranges::all_of(value, is_value_char)) return bad("a header's value holds control characters");
-    out.headers.emplace_back(std::string(name), std::string(trim(value)));
+    out.headers.emplace_back(std::string(name), std::string(trim(value, " \t")));
     return std::nullopt;
 }
 
@@ -199,7 +194,7 @@ bool wants_close(const header_list& headers) {
         std::string_view rest = value;
         while (!rest.empty()) {
             const auto comma = std::min(rest.find(','), rest.size());
-            if (same_name(trim(rest.substr(0, comma)), "close")) return true;
+            if (same_name(trim(rest.substr(0, comma), " \t"), "close")) return true;
             rest.remove_prefix(std::min(comma + 1, rest.size()));
         }
     }

@@ -1,5 +1,6 @@
 #include "stages/ingest_http.hpp"
 
+#include "pipeline/text.hpp"
 #include "stages/json_elements.hpp"
 
 #include <algorithm>
@@ -8,28 +9,13 @@ namespace firehose::stages {
 namespace {
 
 constexpr std::size_t most_named = 10'000;  // refused events in one answer; the rest is counted
-constexpr std::string_view blanks = " \t\r";
-
 enum class form { json, lines, unknown };
-
-std::string_view trim(std::string_view text) noexcept {
-    const auto begin = text.find_first_not_of(blanks);
-    if (begin == std::string_view::npos) return {};
-    return text.substr(begin, text.find_last_not_of(blanks) - begin + 1);
-}
-
-std::string lower(std::string_view text) {
-    std::string out(text);
-    std::ranges::transform(
-        out, out.begin(), [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; });
-    return out;
-}
 
 /// By Content-Type; none at all is JSON.
 form form_of(const http::request_head& head) {
     const auto* type = http::find_header(head.headers, "Content-Type");
     if (type == nullptr) return form::json;
-    const auto value = lower(*type);
+    const auto value = to_lower(*type);
     const auto semicolon = std::min(value.find(';'), value.size());
     const auto media = trim(std::string_view(value).substr(0, semicolon));
     const auto charset = value.find("charset=", semicolon);

@@ -1,15 +1,9 @@
 #include "stages/json_elements.hpp"
 
+#include "pipeline/text.hpp"
+
 namespace firehose::stages {
 namespace {
-
-constexpr std::string_view blanks = " \t\r\n";
-
-std::string_view trim(std::string_view text) noexcept {
-    const auto begin = text.find_first_not_of(blanks);
-    if (begin == std::string_view::npos) return {};
-    return text.substr(begin, text.find_last_not_of(blanks) - begin + 1);
-}
 
 /// Where the element that begins at `at` ends: at a comma or the array's bracket, outside of all strings
 /// and brackets of its own. The end of the text when it is cut.

@@ -1,5 +1,6 @@
 #include "storage/aws_instance.hpp"
 
+#include "pipeline/text.hpp"
 #include "storage/aws_keys.hpp"
 #include "storage/near_address.hpp"
 #include "storage/provider_answer.hpp"
@@ -13,9 +14,6 @@ namespace {
 constexpr std::string_view base = "/latest/meta-data/iam/security-credentials/";
 constexpr std::chrono::seconds token_life{21'600};
 constexpr std::chrono::milliseconds one_call{1'000};
-
-/// The first line; the service lists one role per instance.
-std::string first_line(const std::string& text) { return text.substr(0, text.find_first_of("\r\n")); }
 
 bool is_role(std::string_view name) {
     return !name.empty() && std::ranges::all_of(name, [](char c) {
@@ -89,7 +87,7 @@ task<result<credential_value>> aws_instance::fetch(time_source::steady deadline)
         if (d.status == 404) d.context += "; no role is attached to the instance";
         co_return error(listed.error().what(), std::move(d));
     }
-    const auto role = first_line(listed->reveal());
+    const std::string role(first_line(listed->reveal()));  // one for each instance
     if (!is_role(role)) co_return error(disposition::retry, "the instance's metadata names no role");
     const auto path = roles + role;
     auto keys = co_await get(*at, path, deadline);

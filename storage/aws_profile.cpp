@@ -1,5 +1,6 @@
 #include "storage/aws_profile.hpp"
 
+#include "pipeline/text.hpp"
 #include "storage/aws_assume_role.hpp"
 #include "storage/aws_container.hpp"
 #include "storage/aws_instance.hpp"
@@ -16,21 +17,6 @@ namespace firehose::storage {
 
 namespace {
 
-constexpr std::string_view blanks = " \t\r";
-
-std::string_view trimmed(std::string_view text) {
-    const auto first = text.find_first_not_of(blanks);
-    if (first == std::string_view::npos) return {};
-    return text.substr(first, text.find_last_not_of(blanks) - first + 1);
-}
-
-std::string lower(std::string_view text) {
-    std::string out(text);
-    for (char& c : out)
-        if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
-    return out;
-}
-
 /// A comment after a value begins with a blank, since secrets may hold '#'.
 std::string_view without_comment(std::string_view line) {
     for (std::size_t at = 1; at < line.size(); ++at)
@@ -41,13 +27,13 @@ std::string_view without_comment(std::string_view line) {
 
 /// The profile that a section's heading begins; empty for sections of other kinds.
 std::string profile_of(std::string_view heading, profile_file kind) {
-    auto name = trimmed(heading);
+    auto name = trim(heading);
     if (kind == profile_file::credentials || name == "default") return std::string(name);
     constexpr std::string_view word = "profile";
     if (!name.starts_with(word)) return {};
     const auto rest = name.substr(word.size());
     const bool apart = !rest.empty() && blanks.find(rest.front()) != std::string_view::npos;
-    name = trimmed(rest);
+    name = trim(rest);
     if (name.size() >= 2 && name.front() == '"' && name.back() == '"') name = name.substr(1, name.size() - 2);
     return apart ? std::string(name) : std::string();
 }
@@ -75,7 +61,7 @@ profile_map parse_profiles(std::string_view text, profile_file kind) {
         auto line = text.substr(at, end - at);
         at = end + 1;
         const bool indented = !line.empty() && blanks.find(line.front()) != std::string_view::npos;
-        line = trimmed(line);
+        line = trim(line);
         if (line.empty() || line.front() == '#' || line.front() == ';') continue;
         if (line.front() == '[') {
             profile = profile_of(line.substr(1, std::min(line.find(']'), line.size()) - 1), kind);
@@ -84,8 +70,8 @@ profile_map parse_profiles(std::string_view text, profile_file kind) {
         }
         const auto equals = line.find('=');
         if (indented || profile.empty() || equals == std::string_view::npos) continue;
-        const auto value = trimmed(without_comment(line.substr(equals + 1)));
-        out[profile].insert_or_assign(lower(trimmed(line.substr(0, equals))), std::string(value));
+        const auto value = trim(without_comment(line.substr(equals + 1)));
+        out[profile].insert_or_assign(to_lower(trim(line.substr(0, equals))), std::string(value));
     }
     return out;
 }

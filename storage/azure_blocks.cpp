@@ -13,7 +13,6 @@ namespace firehose::storage {
 
 namespace {
 
-constexpr int most_blocks = 50'000;
 constexpr std::uint64_t largest_block = std::uint64_t{4000} << 20;
 
 std::string fresh_nonce(randomness& random) {

@@ -17,6 +17,8 @@ namespace firehose::storage {
 /// running calls.
 class azure_blocks final : public multipart {
 public:
+    static constexpr int most_blocks = 50'000;
+
     azure_blocks(std::shared_ptr<azure_container> in, std::string key, const put_options& how);
 
     task<result<>> put_part(int number, const payload& body, time_source::steady deadline) override;

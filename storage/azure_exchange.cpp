@@ -1,6 +1,7 @@
 #include "storage/azure_exchange.hpp"
 
 #include "http/date.hpp"
+#include "pipeline/text.hpp"
 #include "storage/shared_key.hpp"
 
 #include <openssl/crypto.h>
@@ -12,9 +13,6 @@
 namespace firehose::storage {
 
 namespace {
-
-/// <Message> goes on with the request's id and the time, on lines of their own.
-std::string first_line(const std::string& text) { return text.substr(0, text.find_first_of("\r\n")); }
 
 std::shared_ptr<credential_source> fixed_key(const secret& key) {
     credential_value value;
@@ -162,7 +160,8 @@ bool azure_exchange::learn_clock(const http::response& r, const credential_value
 
 error azure_exchange::refusal(const http::request& req, const http::response& r, error_body said,
                               disposition what, const credential_value& used) const {
-    said.message = first_line(said.message);
+    // <Message> goes on with the request's id and the time, on lines of their own.
+    said.message = std::string(first_line(said.message));
     const azure_subject about{req.method, account_, container_, access_by(used)};
     const auto advice = azure_advice(said.code, r.status, about);
     what = overridden_verdict(given_, r.status, said.code).value_or(what);

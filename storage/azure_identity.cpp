@@ -1,5 +1,6 @@
 #include "storage/azure_identity.hpp"
 
+#include "pipeline/text.hpp"
 #include "storage/flat_json.hpp"
 #include "storage/near_address.hpp"
 #include "storage/provider_answer.hpp"
@@ -12,9 +13,6 @@ namespace {
 
 constexpr std::string_view resource = "https://storage.azure.com/";
 constexpr std::string_view scope = "https://storage.azure.com/.default";
-
-/// A sentence at most: what follows are trace ids and times.
-std::string first_line(const std::string& text) { return text.substr(0, text.find_first_of("\r\n")); }
 
 error refused_metadata(const http::response& r) {
     auto e = token_refusal(r);
@@ -50,6 +48,7 @@ error token_refusal(const http::response& r) {
     const bool passing = code == "temporarily_unavailable" || r.status == 429;
     const bool hopeless = r.status >= 400 && r.status < 500 && !passing;
     const auto what = hopeless ? disposition::stop : judge_status(r.status);
+    // A sentence at most: what follows are trace ids and times.
     return call_refused(r, what, code, first_line(said.text("error_description")));
 }
 

@@ -2,6 +2,7 @@
 
 #include "http/digest.hpp"
 #include "http/url.hpp"
+#include "pipeline/text.hpp"
 #include "storage/crc64nvme.hpp"
 
 #include <algorithm>
@@ -12,13 +13,6 @@ namespace firehose::storage {
 namespace {
 
 bool is_letter(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); }
-
-std::string lower(std::string_view text) {
-    std::string out(text);
-    for (char& c : out)
-        if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
-    return out;
-}
 
 /// `more` after `first`, instead of those of the same name.
 object_labels joined(const object_labels& first, const object_labels& more) {
@@ -56,7 +50,7 @@ void add_labels(http::header_list& headers, const destination_settings& given, c
         headers.emplace_back("x-ms-blob-content-encoding", how.content_encoding);
     if (!given.access_tier.empty()) headers.emplace_back("x-ms-access-tier", given.access_tier);
     for (const auto& [name, value] : joined(given.metadata, how.metadata))
-        if (keeps_metadata_name(name)) headers.emplace_back("x-ms-meta-" + lower(name), value);
+        if (keeps_metadata_name(name)) headers.emplace_back("x-ms-meta-" + to_lower(name), value);
     std::string tags;
     for (const auto& [name, value] : joined(given.tags, how.tags)) {
         if (!tags.empty()) tags += '&';

@@ -19,7 +19,6 @@ namespace {
 /// The oldest version that says which names in a listing are encoded.
 constexpr std::string_view protocol_version = "2021-12-02";
 constexpr std::uint64_t largest_put = std::uint64_t{5000} << 20;
-constexpr std::uint64_t most_blocks = 50'000;
 constexpr std::size_t longest_key = 1024;
 
 /// Azure counts characters.
@@ -123,7 +122,7 @@ azure_store::azure_store(context& shard, const http::transport_factory& connect,
                                             std::move(how))) {
     can_.max_put = largest_put;
     can_.min_part = 1;
-    can_.max_parts = most_blocks;
+    can_.max_parts = azure_blocks::most_blocks;
     can_.only_if_absent = true;
     can_.list = true;
     can_.remove = true;

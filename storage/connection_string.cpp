@@ -2,6 +2,7 @@
 
 #include "http/digest.hpp"
 #include "http/message.hpp"
+#include "pipeline/text.hpp"
 
 #include <algorithm>
 #include <array>
@@ -33,14 +34,6 @@ constexpr std::array<std::string_view, 16> known = {"DefaultEndpointsProtocol",
                                                     "FileSecondaryEndpoint",
                                                     "DfsEndpoint"};
 
-constexpr std::string_view blanks = " \t\r\n";
-
-std::string_view trimmed(std::string_view text) {
-    const auto first = text.find_first_not_of(blanks);
-    if (first == std::string_view::npos) return {};
-    return text.substr(first, text.find_last_not_of(blanks) - first + 1);
-}
-
 error refused(std::string why) { return {disposition::stop, "the connection string " + std::move(why)}; }
 
 /// The spelling of the documentation; empty for a name nobody knows.
@@ -58,7 +51,7 @@ public:
     /// Trimmed; empty when it is not there.
     std::string_view get(std::string_view name) const {
         const auto* value = find(name);
-        return value == nullptr ? std::string_view() : trimmed(*value);
+        return value == nullptr ? std::string_view() : trim(*value);
     }
     const std::string* find(std::string_view name) const {
         const auto found = std::ranges::find(found_, name, &std::pair<std::string_view, std::string>::first);
@@ -85,13 +78,13 @@ result<> pairs::read(std::string_view text) {
 result<> pairs::add(std::string_view piece) {
     ++number_;
     const auto equals = piece.find('=');
-    const auto name = trimmed(piece.substr(0, std::min(equals, piece.size())));
+    const auto name = trim(piece.substr(0, std::min(equals, piece.size())));
     const auto proper = equals == std::string_view::npos ? std::string_view() : canonical_name(name);
     if (proper.empty() && in_sas_) {
-        if (!trimmed(piece).empty()) found_.back().second.append(";").append(piece);
+        if (!trim(piece).empty()) found_.back().second.append(";").append(piece);
         return {};
     }
-    if (trimmed(piece).empty()) return {};
+    if (trim(piece).empty()) return {};
     if (equals == std::string_view::npos)
         return refused("has no '=' in part " + std::to_string(number_) +
                        "; parts are Name=value, with ';' between them");
@@ -117,7 +110,7 @@ bool is_account(std::string_view text) {
 /// A key that went through a query string has blanks where it had '+'. Those at its ends are more likely
 /// the ends of a pasted line, unless only they make it whole.
 std::optional<std::string> repaired_key(std::string_view value) {
-    for (const auto text : {trimmed(value), value}) {
+    for (const auto text : {trim(value), value}) {
         std::string candidate(text);
         std::ranges::replace(candidate, ' ', '+');
         if (!candidate.empty() && http::from_base64(candidate)) return candidate;
@@ -179,7 +172,7 @@ std::string_view account_of_host(std::string_view host) noexcept {
 }
 
 result<azure_connection> parse_connection_string(std::string_view text) {
-    if (trimmed(text).empty()) return refused("is empty");
+    if (trim(text).empty()) return refused("is empty");
     pairs given;
     auto read = given.read(text);
     if (!read.has_value()) return read.error();
@@ -225,7 +218,7 @@ result<std::vector<std::pair<std::string, std::string>>> split_sas(std::string_v
     std::vector<std::pair<std::string, std::string>> out;
     for (std::size_t at = 0; at <= sas.size();) {
         const std::size_t end = std::min(sas.find('&', at), sas.size());
-        const auto piece = trimmed(sas.substr(at, end - at));
+        const auto piece = trim(sas.substr(at, end - at));
         at = end + 1;
         if (piece.empty()) continue;
         const auto equals = piece.find('=');

@@ -9,7 +9,7 @@
 namespace firehose::storage {
 namespace {
 
-constexpr std::uint32_t polynomial = 0x82f63b78u;  // reflected
+constexpr std::uint32_t castagnoli = 0x82f63b78u;  // reflected
 
 // tables[0] advances by one byte; tables[k] by one byte followed by k zero bytes, so that eight
 // look-ups advance by eight bytes at once.
@@ -17,7 +17,7 @@ constexpr auto tables = [] {
     std::array<std::array<std::uint32_t, 256>, 8> t{};
     for (std::uint32_t i = 0; i < 256; ++i) {
         std::uint32_t c = i;
-        for (int bit = 0; bit < 8; ++bit) c = (c & 1u) != 0 ? (c >> 1) ^ polynomial : c >> 1;
+        for (int bit = 0; bit < 8; ++bit) c = (c & 1u) != 0 ? (c >> 1) ^ castagnoli : c >> 1;
         t[0][i] = c;
     }
     for (std::uint32_t i = 0; i < 256; ++i)

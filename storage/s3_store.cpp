@@ -19,7 +19,6 @@ namespace {
 
 constexpr std::uint64_t largest_put = std::uint64_t{5} << 30;
 constexpr std::uint64_t smallest_part = std::uint64_t{5} << 20;
-constexpr std::uint64_t most_parts = 10'000;
 constexpr std::size_t longest_key = 1024;
 
 /// The names S3 gives back under encoding-type=url: a blank may come as '+', a plus never does.
@@ -64,7 +63,7 @@ s3_store::s3_store(context& shard, http::transport_factory connect, credential w
                                       std::move(at), std::move(how))) {
     can_.max_put = largest_put;
     can_.min_part = smallest_part;
-    can_.max_parts = most_parts;
+    can_.max_parts = s3_upload::most_parts;
     can_.only_if_absent = true;
     can_.list = true;
     can_.remove = true;

@@ -16,7 +16,6 @@ namespace firehose::storage {
 
 namespace {
 
-constexpr int most_parts = 10'000;
 constexpr std::uint64_t largest_part = std::uint64_t{5} << 30;
 constexpr std::chrono::seconds patience_with_abort{30};
 

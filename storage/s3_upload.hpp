@@ -22,6 +22,8 @@ namespace firehose::storage {
 /// parts give. abort() waits for the server, half a minute at most. Single shard; outlives its running calls.
 class s3_upload final : public multipart {
 public:
+    static constexpr int most_parts = 10'000;
+
     s3_upload(std::shared_ptr<s3_remote> in, std::string key, const put_options& how, std::string id);
 
     /// CreateMultipartUpload.

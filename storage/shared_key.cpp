@@ -1,6 +1,7 @@
 #include "storage/shared_key.hpp"
 
 #include "http/url.hpp"
+#include "pipeline/text.hpp"
 
 #include <map>
 #include <vector>
@@ -11,20 +12,6 @@ namespace {
 
 constexpr std::string_view prefix = "x-ms-";
 
-std::string lower(std::string_view text) {
-    std::string out(text);
-    for (char& c : out)
-        if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
-    return out;
-}
-
-std::string_view trimmed(std::string_view text) {
-    constexpr std::string_view blanks = " \t\r\n";
-    const auto first = text.find_first_not_of(blanks);
-    if (first == std::string_view::npos) return {};
-    return text.substr(first, text.find_last_not_of(blanks) - first + 1);
-}
-
 struct signed_header {
     std::string name;
     std::string_view value;
@@ -33,10 +20,10 @@ struct signed_header {
 std::vector<signed_header> own_headers(const http::header_list& headers) {
     std::vector<signed_header> found;
     for (const auto& [name, value] : headers) {
-        auto low = lower(name);
+        auto low = to_lower(name);
         if (!low.starts_with(prefix)) continue;
         const bool repeated = std::ranges::find(found, low, &signed_header::name) != found.end();
-        if (!repeated) found.push_back({std::move(low), trimmed(value)});
+        if (!repeated) found.push_back({std::move(low), trim(value)});
     }
     std::ranges::sort(
         found, [](const signed_header& a, const signed_header& b) { return comes_before(a.name, b.name); });
@@ -53,7 +40,7 @@ void append_resource(std::string& out, const subject& what, std::string_view acc
         if (pair.empty()) continue;
         const std::size_t equals = std::min(pair.find('='), pair.size());
         const auto value = pair.substr(std::min(equals + 1, pair.size()));
-        parameters[lower(http::decode_percent(pair.substr(0, equals)))].push_back(
+        parameters[to_lower(http::decode_percent(pair.substr(0, equals)))].push_back(
             http::decode_percent(value));
     }
     for (auto& [name, values] : parameters) {
@@ -102,7 +89,7 @@ std::string authorization(http::hmac_key& key, std::string_view account, std::st
 }
 
 bool may_carry(std::string_view header_name) {
-    const auto name = lower(header_name);
+    const auto name = to_lower(header_name);
     if (!name.starts_with(prefix)) return true;
     if (!name.starts_with(metadata_prefix)) return std::ranges::find(used_names, name) != used_names.end();
     return name.size() > metadata_prefix.size() &&
