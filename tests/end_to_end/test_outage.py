@@ -90,7 +90,7 @@ class Outage(EndToEnd):
         well = Clocked()
         self.addCleanup(well.close)
         self.configure_targets(well=well.endpoint)
-        result, sent, memory, _ = self.run_load(SECONDS)
+        result, sent, memory, _ = self.run_load(min(SECONDS, 120))
         self.check_code(result, ALL_DELIVERED)
         alone = self.latencies(well, sent)
 
