@@ -12,6 +12,7 @@ request_rate::request_rate(const std::vector<token_entry>& tokens, unsigned per_
 
 std::optional<std::chrono::nanoseconds> request_rate::take(std::string_view user,
                                                            time_source::steady now) noexcept {
+    if (each_.count() == 0) return std::nullopt;
     const auto found = tokens_.find(user);
     auto& bucket = found == tokens_.end() ? others_ : found->second;
     const auto at = std::chrono::nanoseconds(now.time_since_epoch()).count();

@@ -117,9 +117,9 @@ class Outage(EndToEnd):
             self.assertEqual(max(server.puts.values()), 1)
         half = len(memory) // 2
         growth = max(memory[half:]) - max(memory[:half] or memory)
-        say(f"outage of {SECONDS} s at {RATE} events/s, {len(sent)} events: p50 {1000 * percentile(alone, 0.5):.1f} ms "
-            f"alone, {1000 * percentile(beside, 0.5):.1f} beside a dead target; p99 {1000 * percentile(alone, 0.99):.1f} "
-            f"and {1000 * percentile(beside, 0.99):.1f} ms")
+        say(f"outage of {SECONDS} s at {RATE} events/s, {len(sent)} events: p50 {1000 * percentile(alone, 0.5):.2f} ms "
+            f"alone, {1000 * percentile(beside, 0.5):.2f} beside a dead target; p99 {1000 * percentile(alone, 0.99):.2f} "
+            f"and {1000 * percentile(beside, 0.99):.2f} ms")
         say(f"drained {len(sent)} in {drained_in:.2f} s: {len(sent) / drained_in:.0f}/s; memory peak "
             f"{max(memory) / 1e6:.1f} MB, second half {growth / 1e6:+.1f} MB")
         if not os.environ.get("FIREHOSE_SANITIZE"):  # which keep freed memory for a while
