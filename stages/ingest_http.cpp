@@ -9,6 +9,7 @@ namespace firehose::stages {
 namespace {
 
 constexpr std::size_t most_named = 10'000;  // refused events in one answer; the rest is counted
+
 enum class form { json, lines, unknown };
 
 /// By Content-Type; none at all is JSON.

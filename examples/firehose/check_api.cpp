@@ -2,6 +2,7 @@
 
 #include "examples/firehose/access.hpp"
 #include "examples/firehose/check_answer.hpp"
+#include "examples/firehose/come_again.hpp"
 #include "http/client.hpp"
 #include "pipeline/bytes.hpp"
 
@@ -26,10 +27,8 @@ bool is_json(const http::header_list& headers) {
     return http::same_name(type, "application/json");
 }
 
-http::refusal come_again(int status, std::string code, std::string sentence, std::chrono::nanoseconds wait) {
-    http::refusal later(status, std::move(code), std::move(sentence));
-    later.headers.emplace_back("Retry-After",
-                               std::to_string(std::chrono::ceil<std::chrono::seconds>(wait).count()));
+http::refusal not_now(int status, std::string code, std::string sentence, std::chrono::nanoseconds wait) {
+    auto later = come_again(status, std::move(code), std::move(sentence), wait);
     later.headers.emplace_back("Cache-Control", "no-store");
     return later;
 }
@@ -102,10 +101,10 @@ task<http::answer> check_api::check(check_fields& fields, check_form form, const
     if (!what.has_value()) co_return malformed(what.error().context());
     // After the fields were read, so that a mistake costs nothing; before anything is dialled.
     if (running_ >= how_.at_once)
-        co_return come_again(503, "temporarily_unavailable",
-                             "too many credentials are being checked; try again", std::chrono::seconds(1));
+        co_return not_now(503, "temporarily_unavailable", "too many credentials are being checked; try again",
+                          std::chrono::seconds(1));
     if (const auto wait = admit_(head.user))
-        co_return come_again(429, "rate_limit_exceeded", "too many checks with this token", *wait);
+        co_return not_now(429, "rate_limit_exceeded", "too many checks with this token", *wait);
     const seat taken(running_);
     const auto began = x_.time.now();
     auto came = co_await carry_out(*what, began + how_.deadline);

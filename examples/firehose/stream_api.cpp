@@ -1,5 +1,6 @@
 #include "examples/firehose/stream_api.hpp"
 
+#include "examples/firehose/come_again.hpp"
 #include "examples/firehose/error_envelope.hpp"
 #include "http/accept.hpp"
 #include "stages/stream_position.hpp"
@@ -9,11 +10,7 @@
 namespace firehose::app {
 namespace {
 
-http::refusal wait_and_try_again(int status, std::string code, std::string text, std::int64_t seconds) {
-    http::refusal out(status, std::move(code), std::move(text));
-    out.headers.emplace_back("Retry-After", std::to_string(seconds));
-    return out;
-}
+constexpr std::chrono::seconds one_second{1};
 
 http::refusal invalid(std::string text) { return {400, "invalid_param", std::move(text)}; }
 
@@ -42,17 +39,15 @@ stream_api::stream_api(context& x, stream_settings how, std::string public_url, 
 
 /// What does not depend on the resource.
 std::optional<http::refusal> stream_api::refuse(const http::request_head& head) const {
-    if (const auto wait = backend_.admit(head.user)) {
-        const auto seconds = std::chrono::ceil<std::chrono::seconds>(*wait).count();
-        return wait_and_try_again(429, "rate_limit_exceeded", "too many requests with this token", seconds);
-    }
+    if (const auto wait = backend_.admit(head.user))
+        return come_again(429, "rate_limit_exceeded", "too many requests with this token", *wait);
     const auto* agent = http::find_header(head.headers, "User-Agent");
     if (agent == nullptr || agent->empty())
         return http::refusal(400, "invalid_header", "the header User-Agent is required");
     if (!http::accepts(head.headers, "application/json"))
         return http::refusal(406, "not_acceptable", "this is to be had as application/json only");
     if (!backend_.ready())
-        return wait_and_try_again(503, "temporarily_unavailable", "the server is starting or stopping", 1);
+        return come_again(503, "temporarily_unavailable", "the server is starting or stopping", one_second);
     return std::nullopt;
 }
 
@@ -122,9 +117,9 @@ task<http::answer> stream_api::get(http::request_head& head, http::body_reader&)
     auto page = co_await reader_.read(std::move(what));
     if (page.has_value()) co_return answer(head, asked, *page);
     const auto& why = page.error();
-    if (why.status() == 503) co_return wait_and_try_again(503, "temporarily_unavailable", why.context(), 1);
+    if (why.status() == 503) co_return come_again(503, "temporarily_unavailable", why.context(), one_second);
     if (why.status() != 0) co_return http::refusal(why.status(), why.provider_code(), why.context());
-    co_return wait_and_try_again(503, "temporarily_unavailable", "the event log cannot be read", 1);
+    co_return come_again(503, "temporarily_unavailable", "the event log cannot be read", one_second);
 }
 
 }  // namespace firehose::app

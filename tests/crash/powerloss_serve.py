@@ -20,7 +20,7 @@ import unittest
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "end_to_end"))
 
-from serving import NDJSON, Serving  # noqa: E402
+from serving import NDJSON, Serving, some_leads  # noqa: E402
 from support import ALL_DELIVERED, KEPT, directory, key_of, say  # noqa: E402
 
 LEAD = "66f1c0de940df5a34a388800"
@@ -50,15 +50,14 @@ class PowerLoss(Serving):
         request = 0
         while not self.over.is_set():
             request += 1
-            names = [f"{cut}-{worker}-{request}-{n}" for n in range(draw.randint(1, 20))]
-            lines = [json.dumps({"id": name, "vars": {"lead": {"id": LEAD}}}).encode() for name in names]
+            lines = some_leads(draw, LEAD, f"{cut}-{worker}-{request}")
             try:
-                answer = client.post(b"\n".join(lines), kind=NDJSON)
+                answer = client.post(b"\n".join(lines.values()), kind=NDJSON)
             except (OSError, http.client.HTTPException):
                 return
             if answer.status == 202:
                 with self.lock:
-                    self.promised.update({key_of(LEAD, name): line for name, line in zip(names, lines)})
+                    self.promised.update({key_of(LEAD, name): line for name, line in lines.items()})
 
     def cut_the_power(self, cut, draw):
         """A life of the server that ends in a copy of the disk. What it promised is in self.promised."""

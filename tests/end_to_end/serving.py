@@ -14,6 +14,12 @@ TOKENS = {"writer": ("canary-token-of-the-writer", ["ingest"]), "reader": ("cana
 NDJSON = "application/x-ndjson"
 
 
+def some_leads(draw, lead, name):
+    """1 to 20 events of a lead, as lines by their ids, which begin with `name`."""
+    ids = [f"{name}-{n}" for n in range(draw.randint(1, 20))]
+    return {each: json.dumps({"id": each, "vars": {"lead": {"id": lead}}}).encode() for each in ids}
+
+
 def token_section():
     return {
         name: {"sha256": hashlib.sha256(token.encode()).hexdigest(), "roles": roles}

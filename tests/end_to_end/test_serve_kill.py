@@ -4,7 +4,6 @@ and no position is given twice.
 FIREHOSE_KILLS: how many; FIREHOSE_SEED: for the moments.
 """
 import http.client
-import json
 import os
 import random
 import signal
@@ -13,7 +12,7 @@ import time
 import unittest
 
 import s3
-from serving import NDJSON, Serving
+from serving import NDJSON, Serving, some_leads
 from support import directory, key_of, say
 
 s3.server()  # or the file is skipped
@@ -31,17 +30,16 @@ class ServeKill(Serving):
         client = self.client(process)
         draw = random.Random(SEED + life * 100 + worker)
         for request in range(REQUESTS):
-            names = [f"{life}-{worker}-{request}-{n}" for n in range(draw.randint(1, 20))]
-            lines = [json.dumps({"id": name, "vars": {"lead": {"id": LEAD}}}).encode() for name in names]
+            lines = some_leads(draw, LEAD, f"{life}-{worker}-{request}")
             try:
-                answer = client.post(b"\n".join(lines), kind=NDJSON)
+                answer = client.post(b"\n".join(lines.values()), kind=NDJSON)
             except (OSError, http.client.HTTPException):
                 return
             if answer.status != 202:
                 continue
             said = answer.json
             with self.lock:
-                self.accepted.update(zip(names, lines))
+                self.accepted.update(lines)
                 self.ranges.append((said["first_position"], said["last_position"]))
 
     def test_kill(self):
