@@ -40,6 +40,8 @@ public:
     void probe_now() noexcept;
 
     state current() const noexcept { return state_; }
+    /// Closed, and the last attempt did not fail.
+    bool is_healthy() const noexcept { return state_ == state::closed && failures_ == 0; }
     /// When the next probe may go; only while open.
     time_source::steady probe_at() const noexcept { return probe_at_; }
     /// Why it opened; none while closed.

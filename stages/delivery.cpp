@@ -112,7 +112,8 @@ bool delivery::others_run_dry(const lane& full) const {
     return std::ranges::any_of(lanes_, [&](const auto& named) {
         const auto& other = *named.second;
         const bool asked_for = other.last_wanted + recent_batches >= batches_;
-        const bool takes = other.gate.current() != breaker::state::open && !other.unusable;
+        // One that fails is idle whatever is sent: it must not push a healthy one's events to the disk.
+        const bool takes = other.gate.is_healthy() && !other.unusable;
         const bool nearly_idle = other.queued_bytes <= how_.queue_bytes / 4;
         return &other != &full && asked_for && takes && nearly_idle;
     });

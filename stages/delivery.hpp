@@ -28,6 +28,11 @@ struct delivery_options {
     std::chrono::milliseconds spool_backoff{
         1'000};  ///< ceiling before the first attempt out of the spool; doubles
     std::chrono::milliseconds spool_backoff_cap{900'000};
+    /// What is on its way to the spool waits this long for more to share its write, unless that many bytes
+    /// wait. Twice as many make the source wait: more in one write is slower, since the processor's caches
+    /// are small.
+    std::chrono::milliseconds spool_gather{1};
+    std::size_t spool_gather_bytes = 256 << 10;
     unsigned park_after_attempts = 0;  ///< attempts out of the spool before a record is parked; 0: never
 };
 

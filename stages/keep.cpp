@@ -10,6 +10,7 @@ namespace {
 
 std::vector<spool_entry> entries_of_live(std::vector<delivery_job>& jobs) {
     std::vector<spool_entry> entries;
+    entries.reserve(jobs.size());
     for (auto& job : jobs) {
         if (!job.from_spool()) entries.push_back(job.entry());
     }

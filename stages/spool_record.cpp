@@ -1,9 +1,12 @@
 #include "stages/spool_record.hpp"
 
+#include <boost/json/monotonic_resource.hpp>
 #include <boost/json/parse.hpp>
 #include <boost/json/serialize.hpp>
+#include <boost/json/serializer.hpp>
 #include <boost/json/value.hpp>
 
+#include <array>
 #include <chrono>
 
 namespace firehose::stages::spool_record {
@@ -32,18 +35,28 @@ time_source::wall from_nanoseconds(std::uint64_t n) {
 
 std::byte* bytes_of(std::string& text) { return reinterpret_cast<std::byte*>(text.data()); }
 
-json::object to_json(const failure& why) {
-    return {
-        {"class", why.disposition},
-        {"code", why.code},
-        {"status", why.status},
-        {"message", std::string_view(why.message).substr(0, whole_characters(why.message, longest_message))}};
+/// Where the values of one record are put together; each but the largest fits without an allocation.
+class workspace {
+public:
+    json::storage_ptr memory() noexcept { return &resource_; }
+
+private:
+    std::array<unsigned char, 4096> buffer_;
+    json::monotonic_resource resource_{buffer_.data(), buffer_.size()};
+};
+
+json::object to_json(const failure& why, json::storage_ptr memory) {
+    const auto message =
+        std::string_view(why.message).substr(0, whole_characters(why.message, longest_message));
+    return {{{"class", why.disposition}, {"code", why.code}, {"status", why.status}, {"message", message}},
+            std::move(memory)};
 }
 
-json::array to_json(const std::vector<attempt_note>& history) {
-    json::array out;
+json::array to_json(const std::vector<attempt_note>& history, const json::storage_ptr& memory) {
+    json::array out(memory);
+    out.reserve(history.size());
     for (const attempt_note& one : history) {
-        json::object note = to_json(one.why);
+        json::object note = to_json(one.why, memory);
         note["at"] = to_nanoseconds(one.at);
         note["attempt"] = one.attempt;
         out.push_back(std::move(note));
@@ -89,12 +102,20 @@ std::vector<attempt_note> to_history(const json::object& from) {
     return out;
 }
 
-json::object to_json(const storage::destination& to) {
-    return {{"service", to.service},
-            {"type", to.type},
-            {"bucket", to.bucket},
-            {"prefix", to.prefix},
-            {"credential_id", to.credential_id}};
+json::object to_json(const storage::destination& to, json::storage_ptr memory) {
+    return {{{"service", to.service},
+             {"type", to.type},
+             {"bucket", to.bucket},
+             {"prefix", to.prefix},
+             {"credential_id", to.credential_id}},
+            std::move(memory)};
+}
+
+/// `out` is longer by the text of `o`.
+void append_text(std::string& out, const json::object& o) {
+    std::array<char, 1024> piece;
+    json::serializer text;
+    for (text.reset(&o); !text.done();) out += std::string_view(text.read(piece.data(), piece.size()));
 }
 
 std::optional<json::object> parse_object(bytes_view text) {
@@ -107,7 +128,9 @@ std::optional<json::object> parse_object(bytes_view text) {
 }  // namespace
 
 std::string encode_put(const spool_header& header) {
-    json::object o = to_json(header.to);
+    workspace here;
+    json::object o = to_json(header.to, here.memory());
+    o.reserve(13);
     o["v"] = 1;
     o["event_id"] = header.event_id;
     o["group_id"] = header.group_id;
@@ -116,10 +139,12 @@ std::string encode_put(const spool_header& header) {
     if (!header.content_encoding.empty()) o["content_encoding"] = header.content_encoding;
     if (header.events != 1) o["events"] = header.events;
     o["key"] = header.key;
-    o["last_error"] = to_json(header.last_error);
-    if (!header.history.empty()) o["history"] = to_json(header.history);
-    std::string out(put_fixed, '\0');
-    out += json::serialize(o);
+    o["last_error"] = to_json(header.last_error, here.memory());
+    if (!header.history.empty()) o["history"] = to_json(header.history, here.memory());
+    std::string out;
+    out.reserve(1024);
+    out.resize(put_fixed);
+    append_text(out, o);
     put_number<std::uint32_t>(bytes_of(out), static_cast<std::uint32_t>(out.size() - put_fixed));
     put_number<std::uint32_t>(bytes_of(out) + 4, header.attempts);
     put_number<std::uint64_t>(bytes_of(out) + 8, to_nanoseconds(header.next_at));
@@ -200,9 +225,10 @@ std::vector<attempt> parse_attempts(bytes_view payload) {
 std::string encode_failed(storage::sequence record, const failed& what,
                           const std::vector<attempt_note>& history) {
     std::string out(failed_fixed, '\0');
-    json::object why = to_json(what.why);
-    if (!history.empty()) why["history"] = to_json(history);
-    out += json::serialize(why);
+    workspace here;
+    json::object why = to_json(what.why, here.memory());
+    if (!history.empty()) why["history"] = to_json(history, here.memory());
+    append_text(out, why);
     put_number<std::uint64_t>(bytes_of(out), record);
     put_number<std::uint32_t>(bytes_of(out) + 8, what.attempts);
     put_number<std::uint64_t>(bytes_of(out) + 16, to_nanoseconds(what.next_at));
@@ -267,6 +293,6 @@ void apply_mark(bytes_view payload, storage::sequence record, spool_header& head
     header.history = parse_history(mark->why);
 }
 
-std::string describe_json(const storage::destination& to) { return json::serialize(to_json(to)) + "\n"; }
+std::string describe_json(const storage::destination& to) { return json::serialize(to_json(to, {})) + "\n"; }
 
 }  // namespace firehose::stages::spool_record

@@ -4,6 +4,7 @@
 #include "pipeline/scope.hpp"
 #include "stages/delivery_job.hpp"
 #include "stages/keep.hpp"
+#include "stages/line_to_spool.hpp"
 #include "stages/watched_attempts.hpp"
 
 #include <boost/asio/cancellation_state.hpp>
@@ -18,13 +19,13 @@ namespace {
 /// Local lanes kept although nothing waits in them, so that their destinations' lanes stay warm.
 constexpr std::size_t most_local_lanes = 1024;
 
-/// One running upload stage: a pump that places events, workers that carry them out, and a watchdog.
-/// All three look at the cancellation themselves instead of being thrown out of what they do: what they
-/// hold must first reach the spool.
+/// One running upload stage: a pump that places events, workers that carry them out, a line of what is kept
+/// for later, and a watchdog. All look at the cancellation themselves instead of being thrown out of what
+/// they do: what they hold must first reach the spool.
 class upload_run {
 public:
     upload_run(delivery& shared, const service_filter& which)
-        : shared_(shared), which_(which), x_(shared.shard()), attempts_(x_) {}
+        : shared_(shared), which_(which), x_(shared.shard()), attempts_(x_), line_(shared) {}
 
     task<> run(receiver<event> in) {
         return with_scope(
@@ -49,7 +50,8 @@ private:
         } catch (...) {
             failure = std::current_exception();
         }
-        // A scope that is being cancelled starts no more workers: what was placed for them is still here.
+        // A scope that is being cancelled starts nothing any more: what was placed is still here.
+        co_await line_.flush();
         for (auto& [to, here] : lanes_) {
             if (!here.waiting.empty()) co_await keep_waiting(here);
         }
@@ -58,10 +60,18 @@ private:
     }
 
     task<> pump_and_workers(receiver<event> in) {
-        return with_scope(x_.ex, [this, in = std::move(in)](task_scope& s) mutable { return pump(in, s); });
+        return with_scope(x_.ex, [this, in = std::move(in)](task_scope& s) mutable {
+            s.spawn(line_.work());
+            return pump(in, s);
+        });
     }
 
     task<> pump(receiver<event>& in, task_scope& s) {
+        struct closing {
+            line_to_spool& line;
+            ~closing() { line.close(); }
+        };
+        const closing at_the_end{line_};
         co_await asio::this_coro::throw_if_cancelled(false);
         for (;;) {
             const auto stop = co_await interrupted();
@@ -79,8 +89,9 @@ private:
                     co_await place(job, number, s);
                 }
             }
-            co_await flush();
             whole.resolve(outcome::stored);
+            bool go_on = true;
+            while (go_on && line_.full()) go_on = co_await wait_on(line_.changed());
         }
     }
 
@@ -91,11 +102,6 @@ private:
         co_return cancelled_;
     }
 
-    void set_aside(delivery_job& job, error why) {
-        job.because(std::move(why));
-        spilled_.push_back(std::move(job));
-    }
-
     error interruption(const storage::destination& to) {
         return {disposition::retry, storage::describe(to) + ": interrupted before the attempt"};
     }
@@ -103,19 +109,18 @@ private:
     /// Finds a job its way: park, spool, or a worker. Waits only when every destination is full.
     task<> place(delivery_job& job, std::uint64_t batch_number, task_scope& s) {
         if (const auto& problem = job.problem(); !problem.empty()) {
-            job.because(error(disposition::park, problem));
-            parked_.push_back(std::move(job));
+            line_.park(std::move(job), error(disposition::park, problem));
             co_return;
         }
         auto& here = local(job.to());
         auto& l = *here.shared;
         l.last_wanted = batch_number;
         if (l.unusable) {
-            set_aside(job, *l.unusable);
+            line_.spool(std::move(job), *l.unusable);
             co_return;
         }
         if (shared_.refuses(l.to)) {
-            set_aside(job, *l.gate.reason());
+            line_.spool(std::move(job), *l.gate.reason());
             co_return;
         }
         auto stop = co_await interrupted();
@@ -124,14 +129,14 @@ private:
         while (!stop && !job.from_spool() && !shared_.has_room(l, job.bytes())) {
             if (l.overflowing || shared_.others_run_dry(l)) {
                 l.overflowing = true;
-                set_aside(job, error(disposition::slow_down, overflow_text(l.to)));
+                line_.spool(std::move(job), error(disposition::slow_down, overflow_text(l.to)));
                 co_return;
             }
             const auto woken = co_await wait_on(shared_.room_changed());
             stop = !woken;
         }
         if (stop) {
-            set_aside(job, interruption(l.to));
+            line_.spool(std::move(job), interruption(l.to));
             co_return;
         }
         l.queued_bytes += job.bytes();
@@ -152,18 +157,6 @@ private:
         if (lanes_.size() >= most_local_lanes)
             std::erase_if(lanes_, [](const auto& l) { return l.second.workers == 0; });
         return lanes_.emplace(to, local_lane{shared_.lane_of(to)}).first->second;
-    }
-
-    /// Spools or parks what the pump set aside, all in one write.
-    task<> flush() {
-        if (!parked_.empty()) {
-            auto jobs = std::exchange(parked_, {});
-            co_await park_jobs(shared_, jobs);
-        }
-        if (!spilled_.empty()) {
-            auto jobs = std::exchange(spilled_, {});
-            co_await spool_jobs(shared_, jobs);
-        }
     }
 
     /// A worker lives as long as its lane has something waiting. `here` lives in lanes_ as long as it
@@ -375,8 +368,7 @@ private:
     context& x_;
     std::map<storage::destination, local_lane> lanes_;  // nodes stay where they are: workers hold references
     watched_attempts attempts_;
-    std::vector<delivery_job> spilled_;
-    std::vector<delivery_job> parked_;
+    line_to_spool line_;
     bool cancelled_ = false;
 };
 

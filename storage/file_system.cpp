@@ -26,7 +26,7 @@ public:
     ~system_file() override { ::close(fd_); }
 
     result<std::size_t> write_some(std::span<const bytes_view> parts, std::uint64_t offset) override {
-        std::array<iovec, 64> vectors;
+        std::array<iovec, IOV_MAX> vectors;
         int used = 0;
         for (const bytes_view part : parts) {
             if (static_cast<std::size_t>(used) == vectors.size()) break;

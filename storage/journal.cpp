@@ -57,6 +57,15 @@ struct journal::busy_mark {
     journal& of_;
 };
 
+// The bytes of a request are its appender's: once that is gone, nobody may come to carry it out.
+struct journal::withdrawal {
+    std::deque<std::shared_ptr<journal_request>>& from;
+    const std::shared_ptr<journal_request>& what;
+    ~withdrawal() {
+        if (!what->taken) std::erase(from, what);
+    }
+};
+
 journal::journal(context& x, file_system& fs, std::filesystem::path directory, journal_options options)
     : x_(x),
       fs_(fs),
@@ -111,24 +120,29 @@ result<std::shared_ptr<journal_request>> journal::make_request(std::span<const j
     auto made = std::make_shared<journal_request>();
     made->how = how;
     std::uint64_t total = 0;
+    std::size_t fronts = 0;
     for (const journal_input& one : records) {
         const std::uint64_t length = one.head.size() + one.body.size();
         if (length > options_.max_payload)
             return refused("a record of " + std::to_string(length) + " bytes is over the limit of " +
                            std::to_string(options_.max_payload) + " for " + directory_.native());
         total += record_header_size + length;
+        fronts += record_header_size + one.head.size();
     }
     if (total > largest_append) return refused("more than 1 GiB in one append to " + directory_.native());
-    made->bytes.reserve(static_cast<std::size_t>(total));
+    made->size = total;
+    made->fronts.reserve(fronts);
+    made->parts.reserve(records.size());
     for (const journal_input& one : records) {
         journal_request::part part;
-        part.offset = made->bytes.size();
+        part.offset = made->fronts.size();
+        part.front = record_header_size + one.head.size();
+        part.body = one.body;
         part.header.length = static_cast<std::uint32_t>(one.head.size() + one.body.size());
         part.header.type = one.type;
         part.header.count = one.count;
-        made->bytes.resize(part.offset + record_header_size);
-        made->bytes.insert(made->bytes.end(), one.head.begin(), one.head.end());
-        made->bytes.insert(made->bytes.end(), one.body.begin(), one.body.end());
+        made->fronts.resize(part.offset + record_header_size);
+        made->fronts.insert(made->fronts.end(), one.head.begin(), one.head.end());
         made->parts.push_back(part);
     }
     return made;
@@ -140,6 +154,7 @@ task<result<std::vector<record_location>>> journal::append(std::span<const journ
     auto made = make_request(records, how);
     if (made.has_error()) co_return made.error();
     const std::shared_ptr<journal_request> mine = *made;
+    const withdrawal at_the_end{pending_, mine};
     const auto state = co_await asio::this_coro::cancellation_state;
     const bool cancellable = co_await begin_shield();
     bool withdrawn = cancellable && state.cancelled() != asio::cancellation_type::none;
@@ -167,8 +182,8 @@ journal_commit journal::take_requests() {
     journal_commit out;
     std::uint64_t bytes = 0;
     while (!pending_.empty() &&
-           (out.requests.empty() || bytes + pending_.front()->bytes.size() <= options_.max_commit_bytes)) {
-        bytes += pending_.front()->bytes.size();
+           (out.requests.empty() || bytes + pending_.front()->size <= options_.max_commit_bytes)) {
+        bytes += pending_.front()->size;
         pending_.front()->taken = true;
         out.requests.push_back(std::move(pending_.front()));
         pending_.pop_front();

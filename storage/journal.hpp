@@ -71,8 +71,8 @@ public:
     journal(const journal&) = delete;
     journal& operator=(const journal&) = delete;
 
-    /// All records or none, one after the other. May be cancelled until the write begins, then nothing is
-    /// left behind; afterwards it runs to its end.
+    /// All records or none, one after the other. Their bytes are read, not copied, until this ends. May be
+    /// cancelled until the write begins, then nothing is left behind; afterwards it runs to its end.
     task<result<std::vector<record_location>>> append(std::span<const journal_input> records,
                                                       durability how = durability::synced);
 
@@ -108,6 +108,7 @@ public:
 
 private:
     struct busy_mark;
+    struct withdrawal;
 
     journal(context& x, file_system& fs, std::filesystem::path directory, journal_options options);
     result<std::shared_ptr<journal_request>> make_request(std::span<const journal_input> records,

@@ -36,17 +36,18 @@ std::vector<bytes_view> seal_requests(journal_commit& commit) {
         for (journal_request::part& part : request->parts) {
             part.header.first = commit.next;
             commit.next += std::max(1u, part.header.count);
-            const std::size_t length = record_header_size + part.header.length;
-            seal_record(info.name.salt, part.header, std::span(request->bytes).subspan(part.offset, length));
+            const auto front = std::span(request->fronts).subspan(part.offset, part.front);
+            seal_record(info.name.salt, part.header, front, part.body);
+            parts.push_back(front);
+            parts.push_back(part.body);
             record_location where;
             where.first = part.header.first;
             where.segment = info.name;
-            where.offset = static_cast<std::uint32_t>(offset + part.offset);
-            where.length = static_cast<std::uint32_t>(length);
+            where.offset = static_cast<std::uint32_t>(offset);
+            where.length = static_cast<std::uint32_t>(record_header_size + part.header.length);
             request->where.push_back(where);
+            offset += where.length;
         }
-        parts.push_back(request->bytes);
-        offset += request->bytes.size();
     }
     return parts;
 }

@@ -9,11 +9,14 @@ namespace firehose::storage {
 /// One append() on its way. Shared between its coroutine and the commit that carries it.
 struct journal_request {
     struct part {
-        std::size_t offset = 0;  ///< of the record's header in `bytes`
+        std::size_t offset = 0;  ///< in `fronts`
+        std::size_t front = 0;   ///< bytes there: the record's header, not filled in yet, and the head
+        bytes_view body{};       ///< the appender's: it waits until this is finished
         journal_format::record_header header{};
     };
-    std::vector<std::byte> bytes{};  ///< the records, headers not filled in yet
+    std::vector<std::byte> fronts{};
     std::vector<part> parts{};
+    std::uint64_t size = 0;  ///< of all records
     durability how = durability::synced;
     bool taken = false;  ///< by a commit: cannot be withdrawn any more
     bool finished = false;

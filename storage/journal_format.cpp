@@ -72,15 +72,16 @@ segment_header decode_segment_header(const segment_name& name, bytes_view bytes)
     return header;
 }
 
-void seal_record(std::uint32_t salt, const record_header& header, std::span<std::byte> whole) {
+void seal_record(std::uint32_t salt, const record_header& header, std::span<std::byte> front,
+                 bytes_view rest) {
     const auto start = record_start(salt);
-    std::memcpy(whole.data(), start.data(), start.size());
-    put_number<std::uint32_t>(whole.data() + 12, header.length);
-    put_number<std::uint64_t>(whole.data() + 16, header.first);
-    put_number<std::uint32_t>(whole.data() + 24, header.count);
-    put_number<std::uint16_t>(whole.data() + 28, header.type);
-    put_number<std::uint16_t>(whole.data() + 30, 0);
-    put_number<std::uint32_t>(whole.data() + 8, crc32c(whole.subspan(12)));
+    std::memcpy(front.data(), start.data(), start.size());
+    put_number<std::uint32_t>(front.data() + 12, header.length);
+    put_number<std::uint64_t>(front.data() + 16, header.first);
+    put_number<std::uint32_t>(front.data() + 24, header.count);
+    put_number<std::uint16_t>(front.data() + 28, header.type);
+    put_number<std::uint16_t>(front.data() + 30, 0);
+    put_number<std::uint32_t>(front.data() + 8, crc32c(rest, crc32c(front.subspan(12))));
 }
 
 std::optional<record_header> decode_record_header(std::uint32_t salt, bytes_view bytes) {

@@ -52,8 +52,9 @@ struct record_header {
     sequence first = 0;
 };
 
-/// Fills in the header in front of a payload that is in place already.
-void seal_record(std::uint32_t salt, const record_header& header, std::span<std::byte> whole);
+/// Fills in the header at the start of `front`; the rest of that, followed by `rest`, is the payload.
+void seal_record(std::uint32_t salt, const record_header& header, std::span<std::byte> front,
+                 bytes_view rest = {});
 /// Empty unless magic, salt and reserved bytes are right. Says nothing about the checksum yet.
 std::optional<record_header> decode_record_header(std::uint32_t salt, bytes_view bytes);
 /// `whole` is header and payload.

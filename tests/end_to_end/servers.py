@@ -1,6 +1,7 @@
 """Servers that misbehave in one way each, on ports of their own, and one that keeps a record."""
 import hashlib
 import http.server
+import multiprocessing
 import socket
 import socketserver
 import threading
@@ -123,3 +124,38 @@ class Recorder(Http):
             self.objects[key] = body
             self.puts[key] = self.puts.get(key, 0) + 1
         return 200, {"ETag": '"%s"' % hashlib.md5(body).hexdigest()}, b""
+
+
+class Apart:
+    """A server in a process of its own, so that measuring one does not wait for what another does."""
+
+    def __init__(self, kind, *arguments):
+        context = multiprocessing.get_context("spawn")
+        self.ours, theirs = context.Pipe()
+        self.process = context.Process(target=serve_apart, args=(kind, arguments, theirs), daemon=True)
+        self.process.start()
+        self.endpoint = self.get("endpoint")
+
+    def get(self, name):
+        self.ours.send((name,))
+        return self.ours.recv()
+
+    def set(self, name, value):
+        self.ours.send((name, value))
+        self.ours.recv()
+
+    def close(self):
+        self.ours.close()
+        self.process.join()
+
+
+def serve_apart(kind, arguments, commands):
+    server = kind(*arguments)
+    while True:
+        try:
+            name, *value = commands.recv()
+        except EOFError:
+            return
+        if value:
+            setattr(server, name, value[0])
+        commands.send(None if value else getattr(server, name))

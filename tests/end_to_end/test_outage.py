@@ -83,29 +83,32 @@ class Outage(EndToEnd):
         result = process.wait()
         return result, sent, memory, time.monotonic() - ended
 
+    def clocked(self, mode):
+        server = servers.Apart(Clocked, mode)
+        self.addCleanup(server.close)
+        return server
+
     def latencies(self, server, sent):
-        return [server.arrived["e%d.json" % n] - at for n, at in enumerate(sent)]
+        arrived = server.get("arrived")
+        return [arrived["e%d.json" % n] - at for n, at in enumerate(sent)]
 
     def test_outage(self):
-        well = Clocked()
-        self.addCleanup(well.close)
+        well = self.clocked("well")
         self.configure_targets(well=well.endpoint)
         result, sent, memory, _ = self.run_load(min(SECONDS, 120))
         self.check_code(result, ALL_DELIVERED)
         alone = self.latencies(well, sent)
 
-        well, down = Clocked(), Clocked("down")
-        self.addCleanup(well.close)
-        self.addCleanup(down.close)
+        well, down = self.clocked("well"), self.clocked("down")
         self.configure_targets(well=well.endpoint, down=down.endpoint)
 
         def comes_back(process, sent):
             # The healthy one needs nothing from the other: it has everything while that one is still down.
             until = time.monotonic() + 60
-            while len(well.arrived) < len(sent) and time.monotonic() < until:
-                time.sleep(0.01)
-            self.assertEqual(len(well.arrived), len(sent))
-            down.mode = "well"
+            while len(well.get("arrived")) < len(sent) and time.monotonic() < until:
+                time.sleep(0.1)
+            self.assertEqual(len(well.get("arrived")), len(sent))
+            down.set("mode", "well")
 
         result, sent, memory, drained_in = self.run_load(SECONDS, comes_back)
         self.check_code(result, ALL_DELIVERED)
@@ -113,8 +116,9 @@ class Outage(EndToEnd):
         self.assertEqual(account["targets"]["down"]["delivered"], len(sent))
         beside = self.latencies(well, sent)
         for server in (well, down):
-            self.assertEqual(len(server.objects), len(sent))
-            self.assertEqual(max(server.puts.values()), 1)
+            puts = server.get("puts")
+            self.assertEqual(len(puts), len(sent))
+            self.assertEqual(max(puts.values()), 1)
         half = len(memory) // 2
         growth = max(memory[half:]) - max(memory[:half] or memory)
         say(f"outage of {SECONDS} s at {RATE} events/s, {len(sent)} events: p50 {1000 * percentile(alone, 0.5):.2f} ms "

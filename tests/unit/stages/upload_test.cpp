@@ -246,6 +246,7 @@ BOOST_AUTO_TEST_CASE(a_hanging_destination_costs_the_healthy_one_no_time) {
     BOOST_TEST(rig.elapsed().count() == 0);
     BOOST_TEST(rig.row("azure").delivered == 100);
     BOOST_TEST(rig.row("aws").delivered == 0);
+    rig.shard.advance(rig.options.spool_gather);
     BOOST_TEST(rig.row("aws").in_flight == 2 + 10);  // under way and waiting; the others overflowed
     BOOST_TEST(rig.row("aws").spooled == 100 - 12);
     rig.check_balance();
@@ -289,6 +290,57 @@ BOOST_AUTO_TEST_CASE(of_two_slow_destinations_the_source_waits_for_the_faster) {
     BOOST_TEST(rig.row("aws").spooled > 150);
     BOOST_TEST(rig.row("aws").delivered + rig.row("aws").spooled == 200);
     BOOST_TEST(rig.elapsed() < 200 * 10ms + 8 * 1000ms);
+}
+
+BOOST_AUTO_TEST_CASE(a_destination_that_fails_now_and_then_sends_nothing_of_a_slow_one_to_the_spool) {
+    auto how = small_queue(2, 100);
+    how.gate.base = how.gate.cap = 20ms;  // probes all the time
+    delivery_rig rig(how);
+    rig.slow_down("aws", 10ms);
+    rig.fail_always("azure", refused(disposition::retry));
+    rig.send_each("e", 100, {"aws", "azure"});
+    rig.run_to_the_end();
+    BOOST_TEST(rig.row("aws").delivered == 100);
+    BOOST_TEST(rig.row("azure").spooled == 100);
+}
+
+BOOST_AUTO_TEST_CASE(what_is_spooled_in_one_moment_shares_a_write) {
+    delivery_rig rig;
+    rig.fail_first("aws", 1, refused(disposition::stop));
+    rig.send({{"a", delivery_rig::targets({"aws"})}});
+    auto running = rig.start_upload();
+    rig.shard.settle();
+    const auto before = rig.spool.appends;
+    rig.send_each("b", 50, {"aws"});
+    rig.shard.settle();
+    rig.shard.advance(rig.options.spool_gather);
+    BOOST_TEST(rig.spool.appends == before + 1);
+    BOOST_TEST(rig.row("aws").spooled == 51);
+    rig.in->close();
+    rig.shard.finish(running);
+}
+
+BOOST_AUTO_TEST_CASE(a_spool_that_stands_still_holds_the_source_back) {
+    auto how = small_queue(2, 1 << 20);
+    how.spool_gather_bytes = 200;
+    delivery_rig rig(how);
+    rig.fail_first("aws", 1, refused(disposition::stop));
+    rig.send({{"a", delivery_rig::targets({"aws"})}});
+    auto running = rig.start_upload();
+    rig.shard.settle();
+    rig.spool.stalled = true;
+    for (int i = 0; i < 40; ++i) rig.send({{"b" + std::to_string(i), delivery_rig::targets({"aws"})}});
+    rig.send({{"c", delivery_rig::targets({"azure"})}});
+    rig.shard.settle();
+    rig.shard.advance(1s);
+    BOOST_TEST(rig.row("aws").accepted <= 1 + 21);  // 20 bytes each: no more than twice 200, and one
+    rig.spool.release();
+    rig.shard.settle();
+    rig.in->close();
+    rig.shard.finish(running);
+    rig.check_settled();
+    BOOST_TEST(rig.row("aws").spooled == 41);
+    BOOST_TEST(rig.row("azure").delivered == 1);
 }
 
 BOOST_AUTO_TEST_CASE(one_slow_destination_alone_holds_the_source_back_and_spools_nothing) {
@@ -339,6 +391,7 @@ BOOST_AUTO_TEST_CASE(after_an_open_breaker_one_probe_reopens_the_way) {
     rig.shard.settle();
     rig.send({{"b", delivery_rig::targets({"aws"})}});
     rig.shard.settle();
+    rig.shard.advance(rig.options.spool_gather);
     BOOST_TEST(rig.row("aws").spooled == 2);
     rig.shard.advance(60s);
     rig.send({{"c", delivery_rig::targets({"aws"})}});
