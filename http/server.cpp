@@ -2,10 +2,10 @@
 
 #include "http/date.hpp"
 #include "http/inflate.hpp"
+#include "http/server_lines.hpp"
 #include "pipeline/scope.hpp"
 
 #include <boost/asio/basic_socket_acceptor.hpp>
-#include <boost/asio/basic_stream_socket.hpp>
 #include <boost/asio/buffer.hpp>
 #include <boost/asio/error.hpp>
 #include <boost/asio/ip/tcp.hpp>
@@ -16,7 +16,6 @@
 #include <boost/beast/http/error.hpp>
 #include <boost/beast/http/fields.hpp>
 #include <boost/beast/http/parser.hpp>
-#include <boost/intrusive/list.hpp>
 #include <openssl/err.h>
 
 #include <algorithm>
@@ -32,7 +31,7 @@ namespace {
 namespace beast = boost::beast;
 namespace ssl = asio::ssl;
 using tcp = asio::ip::tcp;
-using tcp_socket = asio::basic_stream_socket<tcp, executor>;
+using tcp_socket = line::socket;
 using tcp_acceptor = asio::basic_socket_acceptor<tcp, executor>;
 using tls_stream = ssl::stream<tcp_socket>;
 
@@ -40,8 +39,6 @@ constexpr std::string_view end_of_head = "\r\n\r\n";
 constexpr std::size_t head_read = 4 * 1024;
 constexpr std::size_t body_read = 64 * 1024;
 constexpr std::size_t discarded = 1024 * 1024;
-
-enum class phase { handshake, idle, head, body, working, answer, linger };
 
 /// Keeps what one call of put() yields; whoever calls takes it before the next.
 struct piece_body {
@@ -72,40 +69,6 @@ using request_parser = beast::http::request_parser<piece_body>;
 
 tcp_socket& socket_of(tcp_socket& s) { return s; }
 tcp_socket& socket_of(tls_stream& s) { return s.next_layer(); }
-
-/// One connection as the sweeper sees it: what it is at and until when. A deadline that has passed
-/// cancels what the socket waits for, at every sweep, until the connection enters another phase.
-class line
-    : public boost::intrusive::list_base_hook<boost::intrusive::link_mode<boost::intrusive::auto_unlink>> {
-public:
-    explicit line(tcp_socket& s) : socket_(s) {}
-    void enter(phase p, time_source::steady due) noexcept {
-        phase_ = p;
-        due_ = due;
-        expired_ = false;
-    }
-    void extend(time_source::steady due) noexcept { due_ = due; }
-    bool sweep(time_source::steady now) {
-        if (now < due_) return false;
-        const bool news = !expired_;
-        expired_ = true;
-        cancel();
-        return news;
-    }
-    void cancel() {
-        error_code ignored;
-        socket_.cancel(ignored);
-    }
-    phase at() const noexcept { return phase_; }
-    bool expired() const noexcept { return expired_; }
-
-private:
-    tcp_socket& socket_;
-    phase phase_ = phase::idle;
-    time_source::steady due_ = time_source::steady::max();
-    bool expired_ = false;
-};
-using line_list = boost::intrusive::list<line, boost::intrusive::constant_time_size<false>>;
 
 error broken_body(int status, std::string code, std::string text) {
     error_details d;
@@ -201,7 +164,7 @@ public:
     const router& routes;
     const server_options how;
     std::shared_ptr<ssl::context> tls{};
-    line_list lines{};
+    line_table lines{};
     std::size_t open = 0, running = 0;
     std::map<std::string, std::size_t> per_address{};
     bool draining = false;
@@ -215,8 +178,9 @@ private:
     task<> converse(tcp_socket peer, std::string address, seat mine);
     task<> sweep();
     void close_idle() {
-        for (line& one : lines)
+        lines.for_all([](line& one) {
             if (one.at() == phase::idle) one.cancel();
+        });
     }
     std::uint64_t &accepted, &refused;
 };
@@ -253,8 +217,7 @@ public:
         : core_(of),
           address_(std::move(address)),
           stream_(std::forward<A>(stream)...),
-          line_(socket_of(stream_)) {
-        core_.lines.push_back(line_);
+          line_(of.lines, socket_of(stream_)) {
         error_code ignored;
         socket().set_option(tcp::no_delay(true), ignored);
     }
@@ -727,9 +690,9 @@ task<> server::core::sweep() {
     for (;;) {
         const auto next = x.time.now() + how.wait.tick;
         co_await x.time.sleep_until(next);
-        const auto now = x.time.now();
-        for (line& one : lines)
-            if (one.sweep(now) && one.at() != phase::idle && one.at() != phase::linger) ++timeouts;
+        lines.for_overdue(x.time.now(), [this](line& one) {
+            if (one.expire() && one.at() != phase::idle && one.at() != phase::linger) ++timeouts;
+        });
     }
 }
 

@@ -43,13 +43,14 @@ run_tests() { # DIRECTORY WRAPPER... -- CTEST-ARGUMENT...
 
 sanitizer_tests=(-LE 'lint|consumer|bench|compile_fail')
 
-# Several files of a target at once compile in a third of the time; the clang stage compiles each alone.
+# Several files of a target at once compile in a third of the time; the clang stage compiles what ships each alone.
 together=(-DCMAKE_UNITY_BUILD=ON -DCMAKE_UNITY_BUILD_BATCH_SIZE=20)
 
 stage_setup() { bash "$root/tests/setup.sh"; }
 
 stage_clang() {
-    configure_clang "$root/build" -DFIREHOSE_TESTS=ON -DFIREHOSE_EXAMPLES=ON -DFIREHOSE_WERROR=ON &&
+    configure_clang "$root/build" -DFIREHOSE_TESTS=ON -DFIREHOSE_EXAMPLES=ON -DFIREHOSE_WERROR=ON \
+        -DFIREHOSE_UNITY_TESTS=ON &&
         build "$root/build" all all_verify_interface_header_sets &&
         run_tests "$root/build" --
 }

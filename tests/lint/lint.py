@@ -47,6 +47,9 @@ def tracked(*suffixes):
     return sorted(n for n in names if n.endswith(suffixes) and (ROOT / n).is_file())
 
 
+INCLUDE = re.compile(r'^\s*#\s*include\s*(["<])([^">]+)[">]', re.M)
+
+
 # The compilation database -------------------------------------------------------------------------
 
 
@@ -66,20 +69,27 @@ def translation_units(build):
         sys.exit(SKIPPED)
     units = {}
     for entry in json.loads(database.read_text()):
-        if not entry["file"].endswith(".cpp"):
+        if not (sources := sources_of(entry)):
             continue
         command = entry.get("arguments") or shlex.split(entry["command"])
         compiler = next(a for a in command if not os.path.basename(a).startswith("ccache"))
         if "clang" not in os.path.basename(compiler):
             print(f"SKIPPED: this build is {compiler}'s; the lints read clang's compilation database")
             sys.exit(SKIPPED)
-        name = own_path(os.path.join(entry["directory"], entry["file"]))
-        if name and not name.startswith("tests/compile_fail/"):
-            units.setdefault(name, entry | {"arguments": command})
+        for source in sources:
+            name = own_path(source)
+            if name and not name.startswith("tests/compile_fail/"):
+                as_if_alone = [source if a == entry["file"] else a for a in command]
+                units.setdefault(name, {"file": source, "arguments": as_if_alone})
     return units
 
 
-INCLUDE = re.compile(r'^\s*#\s*include\s*(["<])([^">]+)[">]', re.M)
+def sources_of(entry):
+    """The file, or those that it includes if CMake made it of several."""
+    path = Path(entry["directory"], entry["file"])
+    if re.fullmatch(r"unity_\d+_cxx\.cxx", path.name):
+        return [what for _, what in INCLUDE.findall(path.read_text())]
+    return [str(path)] if path.suffix == ".cpp" else []
 
 
 def included(name, seen):

@@ -9,7 +9,7 @@ namespace {
 using namespace firehose;
 using namespace firehose::app;
 
-constexpr auto pointer = "/credentials/c/password";
+constexpr auto password_at = "/credentials/c/password";
 constexpr auto canary = "canary-5b1d";
 
 /// An environment variable for the time of one test.
@@ -45,7 +45,7 @@ BOOST_AUTO_TEST_CASE(from_the_environment) {
     const variable set(canary);
     const auto out = file.load(with(R"({"env":"FIREHOSE_TEST_SECRET"})"));
     BOOST_TEST(out.faults.empty());
-    BOOST_TEST(message_at(out.warnings, pointer) == "");
+    BOOST_TEST(message_at(out.warnings, password_at) == "");
     BOOST_TEST(out.what.credentials.at("c").password.reveal() == canary);
 }
 
@@ -77,16 +77,16 @@ BOOST_AUTO_TEST_CASE(a_file_that_is_no_use) {
 BOOST_AUTO_TEST_CASE(a_literal_is_a_warning) {
     const auto out = file.load(with("\"canary-5b1d\""));
     BOOST_TEST(out.faults.empty());
-    BOOST_TEST(message_at(out.warnings, pointer) != "");
+    BOOST_TEST(message_at(out.warnings, password_at) != "");
     BOOST_TEST(out.what.credentials.at("c").password.reveal() == canary);
     BOOST_TEST(!says(out, canary));
 }
 
 BOOST_AUTO_TEST_CASE(neither_or_both) {
-    fault_at("{}", pointer);
-    fault_at(R"({"env":"A","file":"b"})", pointer);
-    fault_at("7", pointer);
-    fault_at("[\"x\"]", pointer);
+    fault_at("{}", password_at);
+    fault_at(R"({"env":"A","file":"b"})", password_at);
+    fault_at("7", password_at);
+    fault_at("[\"x\"]", password_at);
 }
 
 BOOST_AUTO_TEST_CASE(faults_never_quote) {

@@ -13,14 +13,14 @@ using namespace std::chrono_literals;
 using stages::delivery_options;
 using stages::delivery_rig;
 
-const std::vector<std::string> services{"aws", "azure", "local"};
+const std::vector<std::string> all_services{"aws", "azure", "local"};
 
 /// One world drawn from a seed: stores and a spool that fail, hang and dawdle, an upload that may be
 /// cancelled at any step, then passes over the spool until it is empty or time is up.
 class scenario {
 public:
     explicit scenario(std::uint64_t seed) : draw_(seed), rig_(options()) {
-        for (const auto& s : services) misbehave(s);
+        for (const auto& s : all_services) misbehave(s);
         rig_.spool.fail = [this]() -> std::optional<error> {
             if (!chance(spool_failures_)) return std::nullopt;
             return error(disposition::retry, "the disk is full");
@@ -91,7 +91,7 @@ private:
             std::vector<delivery_rig::one> events;
             for (unsigned n = pick(6); n > 0; --n) {
                 std::vector<std::string> wanted;
-                for (const auto& s : services)
+                for (const auto& s : all_services)
                     if (chance(0.7)) wanted.push_back(s);
                 events.push_back({"e" + std::to_string(id++), delivery_rig::targets(wanted),
                                   chance(0.05) ? "no group id" : "", 20 + pick(80)});
@@ -113,7 +113,7 @@ private:
     using places = std::map<std::string, int>;
     places stored() {
         places all;
-        for (const auto& s : services)
+        for (const auto& s : all_services)
             for (const auto& [key, object] : rig_.bucket(s).objects) {
                 const auto id = key.substr(2, key.size() - 2 - 5);
                 BOOST_TEST(object.body.starts_with(delivery_rig::body_of(id, 0)));
