@@ -107,18 +107,17 @@ void run(const std::string& binary, const std::filesystem::path& where, double s
                                      R"(, "limits": {"connections": 20000, "connections_per_address": 20000,
                                         "idle_ms": 600000})");
         for (const auto& one : loads) show("firehose", server, server.port(), one, 202, seconds);
+        const double before = server.resident_megabytes();
         // In turn, since the machine's own moods are larger than what is asked.
         const load alone{"1 KB, no idle connections", single, 1, 64};
         const load beside{"1 KB, beside the idle connections", single, 1, 64};
         for (int round = 0; round < 3; ++round) {
             show("firehose", server, server.port(), alone, 202, seconds);
-            const double before = server.resident_megabytes();
             std::vector<connection> waiting;
             for (std::size_t i = 0; i < idle; ++i) waiting.emplace_back(server.port());
-            const double cost = server.resident_megabytes() - before;
             show("firehose", server, server.port(), beside, 202, seconds);
-            std::printf("%zu idle connections: %.1f MB more than the %.1f MB before them\n", idle, cost,
-                        before);
+            std::printf("%zu idle connections: %.1f MB more than the %.1f MB before them\n", idle,
+                        server.resident_megabytes() - before, before);
         }
     }
     compare_with_nginx(where, loads, seconds);
