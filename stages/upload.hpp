@@ -14,7 +14,10 @@ namespace firehose::stages {
 ///
 /// A destination's queue in memory is bounded. When it is full and another destination could go on,
 /// its events are spooled, so that a slow or dead one costs disk and nobody's time; when all are
-/// full, the source waits.
+/// full, the source waits. One that fails pushes nobody's events to the disk, however idle it is.
+///
+/// The spool is written behind the deliveries' back, many events in one write; the source waits only when the
+/// disk takes less than arrives (delivery_options::spool_gather_bytes).
 ///
 /// Events that come out of a spool stay there until they are delivered or parked: a failure only
 /// gives the record a new schedule.

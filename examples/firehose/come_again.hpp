@@ -17,4 +17,9 @@ inline http::refusal come_again(int status, std::string code, std::string text,
     return later;
 }
 
+inline http::refusal starting_or_stopping() {
+    return come_again(503, "temporarily_unavailable", "the server is starting or stopping",
+                      std::chrono::seconds(1));
+}
+
 }  // namespace firehose::app

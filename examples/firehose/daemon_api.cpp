@@ -1,5 +1,6 @@
 #include "examples/firehose/daemon.hpp"
 
+#include "examples/firehose/come_again.hpp"
 #include "examples/firehose/credentials_api.hpp"
 #include "examples/firehose/flows_api.hpp"
 #include "examples/firehose/openapi.hpp"
@@ -138,11 +139,7 @@ task<http::answer> daemon::answer_credential(std::shared_ptr<admin_request> r) {
     co_return answered;
 }
 
-http::refusal daemon::not_yet() {
-    http::refusal early(503, "temporarily_unavailable", "the server is starting or stopping");
-    early.headers.emplace_back("Retry-After", "1");
-    return early;
-}
+http::refusal daemon::not_yet() { return starting_or_stopping(); }
 
 task<result<stages::log_receipt>> daemon::append_from_afar(stages::log_append events) {
     auto kept = std::make_shared<stages::log_append>(std::move(events));

@@ -1,5 +1,6 @@
 #include "examples/firehose/flows_api.hpp"
 
+#include "examples/firehose/come_again.hpp"
 #include "examples/firehose/config_reader.hpp"
 
 #include <boost/json/array.hpp>
@@ -54,12 +55,11 @@ http::response faults_answer(const std::string& sentence, const std::vector<faul
 }
 
 http::refusal not_durable(const error& why) {
-    http::refusal out(503, "not_durable",
+    return come_again(503, "not_durable",
                       "the change could not be made durable and is not in force; after a restart it may be: "
                       "send it again. " +
-                          why.context());
-    out.headers.emplace_back("Retry-After", "1");
-    return out;
+                          why.context(),
+                      std::chrono::seconds(1));
 }
 
 task<http::answer> flows_api::answer(admin_request asked) {

@@ -1,5 +1,6 @@
 #include "examples/firehose/http_api.hpp"
 
+#include "examples/firehose/come_again.hpp"
 #include "examples/firehose/error_envelope.hpp"
 #include "examples/firehose/openapi.hpp"
 
@@ -119,8 +120,7 @@ task<http::answer> http_api::errors(http::request_head&, http::body_reader&) {
 
 task<http::answer> http_api::events(http::request_head& head, http::body_reader& body) {
     if (!backend_.ready()) {
-        http::refusal early(503, "temporarily_unavailable", "the server is starting or stopping");
-        early.headers.emplace_back("Retry-After", "1");
+        auto early = starting_or_stopping();
         co_return early;
     }
     co_return co_await ingest_.post(head, body);

@@ -46,8 +46,7 @@ std::optional<http::refusal> stream_api::refuse(const http::request_head& head) 
         return http::refusal(400, "invalid_header", "the header User-Agent is required");
     if (!http::accepts(head.headers, "application/json"))
         return http::refusal(406, "not_acceptable", "this is to be had as application/json only");
-    if (!backend_.ready())
-        return come_again(503, "temporarily_unavailable", "the server is starting or stopping", one_second);
+    if (!backend_.ready()) return starting_or_stopping();
     return std::nullopt;
 }
 
