@@ -68,6 +68,7 @@ stage_asan() {
 
 stage_tsan() {
     export TSAN_OPTIONS=second_deadlock_stack=1:external_symbolizer_path=/usr/lib/llvm-19/bin/llvm-symbolizer
+    export FIREHOSE_SWEEP_STEP=${FIREHOSE_SWEEP_STEP:-5}
     configure "$root/build-tsan" -DCMAKE_CXX_COMPILER=clang++-19 -DCMAKE_BUILD_TYPE=Check "-DCMAKE_CXX_FLAGS=-O1 -g1" \
         "${together[@]}" -DFIREHOSE_SANITIZE=thread -DFIREHOSE_TESTS=ON -DFIREHOSE_EXAMPLES=OFF &&
         build "$root/build-tsan" &&
