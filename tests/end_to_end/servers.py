@@ -134,15 +134,12 @@ class Apart:
         self.ours, theirs = context.Pipe()
         self.process = context.Process(target=serve_apart, args=(kind, arguments, theirs), daemon=True)
         self.process.start()
-        self.endpoint = self.get("endpoint")
+        self.endpoint = self.ours.recv()
 
-    def get(self, name):
-        self.ours.send((name,))
+    def ask(self, method, *arguments):
+        """What the server's method of that name returns."""
+        self.ours.send((method, arguments))
         return self.ours.recv()
-
-    def set(self, name, value):
-        self.ours.send((name, value))
-        self.ours.recv()
 
     def close(self):
         self.ours.close()
@@ -151,11 +148,10 @@ class Apart:
 
 def serve_apart(kind, arguments, commands):
     server = kind(*arguments)
+    commands.send(server.endpoint)
     while True:
         try:
-            name, *value = commands.recv()
+            method, arguments = commands.recv()
         except EOFError:
             return
-        if value:
-            setattr(server, name, value[0])
-        commands.send(None if value else getattr(server, name))
+        commands.send(getattr(server, method)(*arguments))

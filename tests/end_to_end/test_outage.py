@@ -21,13 +21,32 @@ class Clocked(servers.Recorder):
 
     def __init__(self, mode="well"):
         self.arrived = {}
+        self.more = threading.Condition()
         super().__init__(mode)
 
     def respond(self, method, path, headers, body):
         answer = super().respond(method, path, headers, body)
         if method == "PUT" and answer[0] == 200:
-            self.arrived.setdefault(path.rsplit("/", 1)[1], time.monotonic())
+            with self.more:
+                self.arrived.setdefault(path.rsplit("/", 1)[1], time.monotonic())
+                self.more.notify_all()
         return answer
+
+    def wait_for(self, count, seconds):
+        """How many have arrived: `count`, or what there were after so long."""
+        with self.more:
+            self.more.wait_for(lambda: len(self.arrived) >= count, seconds)
+            return len(self.arrived)
+
+    def arrivals(self):
+        return self.arrived
+
+    def stored(self):
+        """(objects, most puts of one of them)"""
+        return len(self.objects), max(self.puts.values())
+
+    def recover(self):
+        self.mode = "well"
 
 
 def percentile(values, share):
@@ -89,7 +108,7 @@ class Outage(EndToEnd):
         return server
 
     def latencies(self, server, sent):
-        arrived = server.get("arrived")
+        arrived = server.ask("arrivals")
         return [arrived["e%d.json" % n] - at for n, at in enumerate(sent)]
 
     def test_outage(self):
@@ -104,11 +123,8 @@ class Outage(EndToEnd):
 
         def comes_back(process, sent):
             # The healthy one needs nothing from the other: it has everything while that one is still down.
-            until = time.monotonic() + 60
-            while len(well.get("arrived")) < len(sent) and time.monotonic() < until:
-                time.sleep(0.1)
-            self.assertEqual(len(well.get("arrived")), len(sent))
-            down.set("mode", "well")
+            self.assertEqual(well.ask("wait_for", len(sent), 60), len(sent))
+            down.ask("recover")
 
         result, sent, memory, drained_in = self.run_load(SECONDS, comes_back)
         self.check_code(result, ALL_DELIVERED)
@@ -116,9 +132,7 @@ class Outage(EndToEnd):
         self.assertEqual(account["targets"]["down"]["delivered"], len(sent))
         beside = self.latencies(well, sent)
         for server in (well, down):
-            puts = server.get("puts")
-            self.assertEqual(len(puts), len(sent))
-            self.assertEqual(max(puts.values()), 1)
+            self.assertEqual(server.ask("stored"), (len(sent), 1))
         half = len(memory) // 2
         growth = max(memory[half:]) - max(memory[:half] or memory)
         say(f"outage of {SECONDS} s at {RATE} events/s, {len(sent)} events: p50 {1000 * percentile(alone, 0.5):.2f} ms "
