@@ -5,6 +5,9 @@
 moto recomputes signatures with botocore, which is no relative of ours. The front adds: unsigned requests, clock
 skew, the scope's date and region, characters outside XML 1.0. The names of its errors are those of AWS's
 documentation; no live service was asked.
+
+moto is asked one thing at a time: its queues are lists without a lock, and a deletion, which copies what remains
+into a new one, forgets a message that another thread sent meanwhile and brings back one that it deleted.
 """
 import calendar
 import http.server
@@ -15,6 +18,7 @@ import os
 import re
 import signal
 import sys
+import threading
 import time
 from urllib.parse import unquote_to_bytes
 
@@ -26,6 +30,11 @@ os.environ["INITIAL_NO_AUTH_ACTION_COUNT"] = "0"
 logging.getLogger("werkzeug").setLevel(logging.ERROR)
 from moto.iam.models import iam_backends  # noqa: E402
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app  # noqa: E402
+from moto.sqs.models import Queue  # noqa: E402
+
+one_at_a_time = threading.Condition()
+# Who waits for messages lets the others in; each answer wakes them.
+Queue.wait_for_messages = lambda queue, timeout: one_at_a_time.wait_for(lambda: queue.messages, timeout)
 
 EVERYTHING = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}]}
 NOT_XML = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
@@ -142,7 +151,9 @@ class Handler(http.server.BaseHTTPRequestHandler):
         def start_response(status, headers, _=None):
             said["status"], said["headers"] = int(status.split()[0]), headers
 
-        answer = b"".join(application(environ, start_response))
+        with one_at_a_time:
+            answer = b"".join(application(environ, start_response))
+            one_at_a_time.notify_all()
         # moto says in XML, whatever it was asked in, that a user may not do something.
         code, message = (re.search(rb"<%s>([^<]*)<" % name, answer) for name in (b"Code", b"Message"))
         if said["status"] >= 400 and code:
