@@ -12,14 +12,16 @@ Groups of rows, all by default:
     targets    gzip to one, two and eight services
     flows      gzip with 1, 100 and 10,000 flows in as many partitions
     sizes      gzip with 1/100, 1/10, 1 and 10 times the events
-    dead       one object per event, a tenth of the events: a healthy target alone, beside one whose port is closed, and
-               beside one that accepts and never answers; the rate is the healthy one's
+    soak       gzip, 86.4 times the events through standard input, once: a day at 1,000 events a second; what its memory
+               did in the first and in the second half of it
+    dead       one object per event, a tenth of the events: a healthy target alone, beside a second healthy one, beside one
+               whose port is closed, and beside one that accepts and never answers; the rate is the first one's
 
 For each row: CPU seconds (user and system, of firehose alone) per million events, events a second, peak memory, bytes
 written; the median of the repetitions with the least and the largest. `formats` accounts for every event: one more run
 into a sink that keeps the bodies, unpacked by tests/end_to_end/objects.py and compared with the input, line by line, by a
-hash that does not depend on their order. PEER=/path/to/fluent-bit puts Fluent Bit beside it (file to S3 output, one
-worker, same sink); without it that part is skipped.
+hash that does not depend on their order. PEER=/path/to/fluent-bit or PEER=/usr/sbin/syslog-ng puts another program beside
+it (peers.py says how it is set up), in turn with our run of the same job; without PEER that part is skipped.
 
 Linux only. Loopback only.
 """
@@ -42,7 +44,9 @@ from dataclasses import dataclass
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(HERE, "..", "end_to_end"))
+import peers  # noqa: E402
 from objects import unpack  # noqa: E402
+
 
 class Sink:
     def __init__(self, binary, keep=None, tls=None):
@@ -69,6 +73,7 @@ class Row:
     part: float = 1  # of the events
     dead: str = ""  # "", "closed" or "silent": a second target
     partitioned: bool = False
+    rounds: int = 0  # how often the input goes through standard input; 0: it is read as a file, once
 
 
 GROUPS = {
@@ -80,46 +85,68 @@ GROUPS = {
     "targets": [Row(f"gzip, {n} target{'s' * (n > 1)}", targets=n) for n in (1, 2, 8)],
     "flows": [Row(f"gzip, {n} flows", flows=n, partitioned=True) for n in (1, 100, 10_000)],
     "sizes": [Row(f"gzip, events x {n:g}", part=n) for n in (0.01, 0.1, 1, 10)],
+    "soak": [Row("gzip, a day", part=0.1, rounds=864)],
     "dead": [Row("event, alone", layout="event", part=0.1),
+             Row("event, beside a healthy one", layout="event", part=0.1, targets=2),
              Row("event, beside a closed port", layout="event", part=0.1, dead="closed"),
              Row("event, beside a silent one", layout="event", part=0.1, dead="silent")],
 }  # fmt: skip
 
 
-class Peak(threading.Thread):
-    """High-water mark of a process, in KiB. Not wait4's: a child inherits what its parent had when it was forked."""
+class Memory(threading.Thread):
+    """What a process holds, sampled, in KiB. Not wait4's peak: a child inherits what its parent had when it was forked."""
 
     def __init__(self, pid):
         super().__init__(daemon=True)
-        self.pid, self.kib, self.over = pid, 0, threading.Event()
+        self.pid, self.peak, self.samples, self.over = pid, 0, [], threading.Event()
         self.start()
 
     def run(self):
         while not self.over.wait(0.01):
             with contextlib.suppress(OSError, AttributeError):
                 with open(f"/proc/{self.pid}/status") as status:
-                    self.kib = int(re.search(r"VmHWM:\s*(\d+)", status.read()).group(1))
+                    sizes = dict(re.findall(r"(VmHWM|VmRSS):\s*(\d+)", status.read()))
+                self.peak = int(sizes.get("VmHWM", self.peak))
+                self.samples.append(int(sizes.get("VmRSS", 0)))
 
     def stop(self):
         self.over.set()
         self.join()
-        return self.kib
+
+    def halves(self):
+        """The most in the first half of the time and in the second."""
+        half = len(self.samples) // 2
+        return max(self.samples[:half], default=0), max(self.samples[half:], default=0)
 
 
-def run(arguments, where, environment=None):
-    """(exit code, CPU seconds, wall seconds, peak KiB, last line of standard output)"""
+@dataclass
+class Ran:
+    code: int
+    cpu: float  # seconds, user and system
+    seconds: float
+    memory: Memory
+    last: bytes  # line of standard output
+
+
+def run(arguments, where, environment=None, stdin=subprocess.DEVNULL, end=None):
+    """Until it ends by itself, or until `end`, which is called meanwhile, has returned; then it is asked to end."""
     with open(os.path.join(where, "out"), "wb") as out, open(os.path.join(where, "err"), "wb") as err:
         began = time.monotonic()
-        process = subprocess.Popen(arguments, cwd=where, stdout=out, stderr=err, stdin=subprocess.DEVNULL,
+        process = subprocess.Popen(arguments, cwd=where, stdout=out, stderr=err, stdin=stdin,
                                    env={**os.environ, **(environment or {})})  # fmt: skip
-        peak = Peak(process.pid)
+        memory = Memory(process.pid)
+        if end:
+            end()
+            seconds = time.monotonic() - began
+            process.terminate()
         _, status, usage = os.wait4(process.pid, 0)
-        seconds = time.monotonic() - began
-        peak_kib = peak.stop()
+        if not end:
+            seconds = time.monotonic() - began
+        memory.stop()
         process.returncode = os.waitstatus_to_exitcode(status)
     with open(os.path.join(where, "out"), "rb") as out:
         lines = out.read().splitlines()
-    return process.returncode, usage.ru_utime + usage.ru_stime, seconds, peak_kib, lines[-1] if lines else b""
+    return Ran(process.returncode, usage.ru_utime + usage.ru_stime, seconds, memory, lines[-1] if lines else b"")
 
 
 class Silence:
@@ -170,7 +197,16 @@ def configure(where, endpoints, row):
 def firehose(binary, where, endpoints, row, input):
     shutil.rmtree(os.path.join(where, "data"), True)
     configure(where, endpoints, row)
-    return run([binary, "run", "--config", "firehose.json", "--json", input], where, {"BENCH_SECRET": "secret"})
+    command = [binary, "run", "--config", "firehose.json", "--json"]
+    secret = {"BENCH_SECRET": "secret"}
+    if not row.rounds:
+        return run([*command, input], where, secret)
+    feeder = subprocess.Popen(["sh", "-c", 'for _ in $(seq "$1"); do cat "$2"; done', "sh", str(row.rounds), input],
+                              stdout=subprocess.PIPE)  # fmt: skip
+    ran = run([*command, "-"], where, secret, feeder.stdout)
+    feeder.stdout.close()
+    feeder.wait()
+    return ran
 
 
 def digest_of(lines):
@@ -191,10 +227,10 @@ def check(binary, sink_binary, where, row, input):
     keep = os.path.join(where, "kept")
     os.mkdir(keep)
     sink = Sink(sink_binary, keep)
-    code, *_, last = firehose(binary, where, [sink.endpoint], row, input)
+    ran = firehose(binary, where, [sink.endpoint], row, input)
     sink.close()
-    if code != 0:
-        sys.exit(f"the run failed with {code}: {last!r}")
+    if ran.code != 0:
+        sys.exit(f"the run failed with {ran.code}: {ran.last!r}")
     total = count = 0
     for name in os.listdir(keep):
         with open(os.path.join(keep, name), "rb") as file:
@@ -205,20 +241,6 @@ def check(binary, sink_binary, where, row, input):
         expected = digest_of(stripped(file))
     if (count, total) != expected:
         sys.exit(f"{row.name}: {count} events arrived, {expected[0]} were sent, or their bytes differ")
-
-
-def peer(binary, sink_binary, where, input, events):
-    sink = Sink(sink_binary)
-    with open(os.path.join(where, "parsers.conf"), "w") as file:
-        file.write("[PARSER]\n    Name json\n    Format json\n")
-    arguments = [binary, "-R", "parsers.conf", "-f", "1", "-i", "tail", "-p", f"path={input}", "-p", "read_from_head=on",
-                 "-p", "parser=json", "-p", "exit_on_eof=on", "-p", "buffer_max_size=1m", "-o", "s3", "-p", "match=*",
-                 "-p", "bucket=bench", "-p", "region=us-east-1", "-p", f"endpoint=http://127.0.0.1:{sink.port}",
-                 "-p", "use_put_object=on", "-p", "total_file_size=50M", "-p", "compression=gzip",
-                 "-p", f"store_dir={where}/store"]  # fmt: skip
-    code, cpu, seconds, peak, _ = run(arguments, where, {"AWS_ACCESS_KEY_ID": "b", "AWS_SECRET_ACCESS_KEY": "s"})
-    count = sink.close()
-    return {"exit": code, "cpu_per_million": cpu / events * 1e6, "seconds": seconds, "peak_mb": peak / 1024, **count}
 
 
 def machine():
@@ -253,7 +275,7 @@ class Bench:
         self.tls = certificate(where)
 
     def input(self, row):
-        """(path, events, bytes), made once for each number of events and flows."""
+        """(path, events, bytes) of the file, made once for each number of events and flows."""
         events = max(1, int(self.how.events * row.part))
         if (events, row.flows) not in self.inputs:
             path = os.path.join(self.where, f"events-{events}-{row.flows}.ndjson")
@@ -268,31 +290,56 @@ class Bench:
         sinks = [Sink(self.sink_binary, tls=self.tls if row.tls else None) for _ in range(row.targets)]
         dead = [Silence(row.dead)] if row.dead else []
         endpoints = [s.endpoint for s in sinks + dead]
-        code, cpu, seconds, peak, last = firehose(self.binary, self.where, endpoints, row, path)
+        ran = firehose(self.binary, self.where, endpoints, row, path)
         counts = [s.close() for s in sinks]
         for d in dead:
             d.close()
-        account = json.loads(last or b"{}")
+        account = json.loads(ran.last or b"{}")
         targets = account.get("targets", {})
-        good = code == (1 if dead else 0) and all(targets[f"aws{i}"]["delivered"] == events for i in range(row.targets))
+        good = ran.code == (1 if dead else 0) and all(targets[f"aws{i}"]["delivered"] == events for i in range(row.targets))
         if dead:
             good = good and targets[f"aws{row.targets}"]["spooled"] == events
         if not good:
-            sys.exit(f"{row.name}: exit code {code}, {account}")
+            sys.exit(f"{row.name}: exit code {ran.code}, {account}")
         count = {k: sum(c[k] for c in counts) for k in ("requests", "bytes", "connections")}
-        return {"cpu": cpu / events * 1e6, "rate": events / (counts[0]["seconds"] if row.layout == "event" else seconds),
-                "peak": peak / 1024, **count}  # fmt: skip
+        seconds = counts[0]["seconds"] if row.layout == "event" else ran.seconds
+        return {"cpu": ran.cpu / events * 1e6, "rate": events / seconds, "peak": ran.memory.peak / 1024,
+                "halves": [kib / 1024 for kib in ran.memory.halves()], **count}  # fmt: skip
 
     def measure(self, group, row):
         path, events, size = self.input(row)
         if group == "formats" and not self.how.no_check:
             check(self.binary, self.sink_binary, self.where, row, path)
-        runs = [self.once(row, path, events) for _ in range(self.how.repeat)]
+        events, size = events * max(1, row.rounds), size * max(1, row.rounds)
+        runs = [self.once(row, path, events) for _ in range(1 if row.rounds else self.how.repeat)]
         c, r = median_of([x["cpu"] for x in runs]), median_of([x["rate"] for x in runs])
         peak, count = max(x["peak"] for x in runs), runs[-1]
         print(f"{row.name:<28} {c[0]:>8.2f} ({c[1]:.2f}, {c[2]:.2f}) {r[0]:>10.0f} ({r[1]:.0f}, {r[2]:.0f}) {peak:>8.0f} "
               f"{count['requests']:>9} {count['bytes']:>12} {100 * count['bytes'] / size / row.targets:>6.1f}", flush=True)  # fmt: skip
+        if row.rounds:
+            print("    {:.1f} s; memory in its two halves: {:.1f} and {:.1f} MB".format(events / r[0], *count["halves"]))
         return {"group": group, "row": row.name, "events": events, "bytes_in": size, "runs": runs}
+
+
+    def beside(self, other):
+        """Ours and the other program's, in turn: what `other` can do of the job, and ours of the whole."""
+        row = Row("checked, " + other.format, format=other.format)
+        path, events, size = self.input(row)
+        runs = {"firehose": [], other.name: []}
+        for _ in range(self.how.repeat):
+            runs["firehose"].append(self.once(row, path, events))
+            sink = Sink(self.sink_binary)
+            ran = other.run(run, self.where, path, sink, size)
+            count = sink.close()
+            runs[other.name].append({"cpu": ran.cpu / events * 1e6, "rate": events / ran.seconds,
+                                     "peak": ran.memory.peak / 1024, **count})  # fmt: skip
+        print(f"\nbeside {other.name}: {other.does}")
+        for name, all_runs in runs.items():
+            c, r = median_of([x["cpu"] for x in all_runs]), median_of([x["rate"] for x in all_runs])
+            peak, count = max(x["peak"] for x in all_runs), all_runs[-1]
+            print(f"{name:<28} {c[0]:>8.2f} ({c[1]:.2f}, {c[2]:.2f}) {r[0]:>10.0f} ({r[1]:.0f}, {r[2]:.0f}) {peak:>8.0f} "
+                  f"{count['requests']:>9} {count['bytes']:>12} {100 * count['bytes'] / size:>6.1f}", flush=True)  # fmt: skip
+        return runs
 
 
 def main():
@@ -311,11 +358,9 @@ def main():
         print(f"{'':<28} {'CPU s per million':>22} {'events/s':>22} {'peak MB':>8} {'objects':>9} {'bytes':>12} {'%':>6}")
         for group in how.only.split(","):
             report["rows"] += [bench.measure(group, row) for row in GROUPS[group]]
-        fluent = os.environ.get("PEER")
-        if fluent and os.path.exists(fluent):
-            path, events, _ = bench.input(GROUPS["formats"][0])
-            report["peer"] = peer(fluent, bench.sink_binary, where, path, events)
-            print("peer", report["peer"])
+        other = peers.found(os.environ.get("PEER"))
+        if other:
+            report["peer"] = bench.beside(other)
         else:
             print("no PEER: nothing beside it")
         report["machine"]["load_at_end"] = os.getloadavg()[0]

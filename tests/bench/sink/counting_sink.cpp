@@ -4,7 +4,7 @@
 // Prints its port. With a directory bodies are kept there, numbered, in one file each; with a certificate
 // and a key (PEM files) it speaks TLS, a thread for each connection.
 // On SIGTERM it prints one line of JSON: requests, bytes, connections, and the seconds from the first
-// connection to the last request.
+// connection to the last request. A GET, which counts as no request, is answered with the same.
 #include <algorithm>
 #include <arpa/inet.h>
 #include <cerrno>
@@ -37,6 +37,16 @@ volatile std::sig_atomic_t stopped = 0;
 struct totals {
     std::uint64_t requests = 0, bytes = 0, connections = 0;
     std::chrono::steady_clock::time_point first{}, last{};  ///< connection and request
+
+    std::string text() const {
+        const std::chrono::duration<double> took = last - first;
+        char out[160];
+        std::snprintf(out, sizeof out,
+                      "{\"requests\":%llu,\"bytes\":%llu,\"connections\":%llu,\"seconds\":%.3f}\n",
+                      static_cast<unsigned long long>(requests), static_cast<unsigned long long>(bytes),
+                      static_cast<unsigned long long>(connections), std::max(0.0, took.count()));
+        return out;
+    }
 };
 
 /// One connection: a head under construction, or a body being counted.
@@ -119,7 +129,13 @@ private:
     }
     bool finish(const answer_to& send, peer& p) {
         if (p.file >= 0) ::close(p.file);
+        const bool asked = p.head.starts_with("GET ");
         p = peer();
+        if (asked) {
+            const auto text = count.text();
+            return send("HTTP/1.1 200 OK\r\nContent-Length: " + std::to_string(text.size()) + "\r\n\r\n" +
+                        text);
+        }
         ++count.requests;
         count.last = std::chrono::steady_clock::now();
         return send("HTTP/1.1 200 OK\r\nETag: \"0\"\r\nx-amz-request-id: 1\r\nContent-Length: 0\r\n\r\n");
@@ -233,11 +249,7 @@ int main(int argc, char** argv) {
         }
     }
     const std::lock_guard lock(one_at_a_time);
-    const std::chrono::duration<double> took = all.count.last - all.count.first;
-    std::printf("{\"requests\":%llu,\"bytes\":%llu,\"connections\":%llu,\"seconds\":%.3f}\n",
-                static_cast<unsigned long long>(all.count.requests),
-                static_cast<unsigned long long>(all.count.bytes),
-                static_cast<unsigned long long>(all.count.connections), std::max(0.0, took.count()));
+    std::fputs(all.count.text().c_str(), stdout);
     std::fflush(stdout);
     std::_Exit(0);  // the connections' threads still read
 }
