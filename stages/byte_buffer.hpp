@@ -2,9 +2,11 @@
 #pragma once
 #include "pipeline/bytes.hpp"
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdlib>
 #include <cstring>
+#include <limits>
 #include <memory>
 #include <new>
 #include <utility>
@@ -16,14 +18,18 @@ namespace firehose::stages {
 class byte_buffer {
 public:
     byte_buffer() = default;
+    /// Of which it is known how large it gets as a rule: no room is kept beyond that.
+    explicit byte_buffer(std::size_t usual) : usual_(usual) {}
     byte_buffer(byte_buffer&& other) noexcept
         : data_(std::exchange(other.data_, nullptr)),
           size_(std::exchange(other.size_, 0)),
-          capacity_(std::exchange(other.capacity_, 0)) {}
+          capacity_(std::exchange(other.capacity_, 0)),
+          usual_(other.usual_) {}
     byte_buffer& operator=(byte_buffer&& other) noexcept {
         std::swap(data_, other.data_);
         std::swap(size_, other.size_);
         std::swap(capacity_, other.capacity_);
+        std::swap(usual_, other.usual_);
         return *this;
     }
     ~byte_buffer() { std::free(data_); }
@@ -44,10 +50,11 @@ public:
     }
     void push_back(std::byte one) { append({&one, 1}); }
 
-    /// Room for at least `wanted` bytes in all; grows by half or more.
+    /// Room for at least `wanted` bytes in all; grows by half or more, but beyond the usual size only to
+    /// that.
     void reserve(std::size_t wanted) {
         if (wanted <= capacity_) return;
-        const std::size_t larger = wanted > capacity_ + capacity_ / 2 ? wanted : capacity_ + capacity_ / 2;
+        const std::size_t larger = std::max(wanted, std::min(capacity_ + capacity_ / 2, usual_));
         auto* moved = static_cast<std::byte*>(std::realloc(data_, larger));
         if (!moved) throw std::bad_alloc();
         data_ = moved;
@@ -66,6 +73,7 @@ private:
     std::byte* data_ = nullptr;
     std::size_t size_ = 0;
     std::size_t capacity_ = 0;
+    std::size_t usual_ = std::numeric_limits<std::size_t>::max();
 };
 
 }  // namespace firehose::stages

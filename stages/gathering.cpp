@@ -97,6 +97,7 @@ gathering::gathering(const batch_options& how, std::shared_ptr<const cut_plan> p
       arrival_ms_(arrival_ms),
       packer_(make_packer(how.format)),
       block_bytes_(block_bytes_for(how)),
+      open_limit_(how.memory / 2 + how.memory / 16 + block_bytes_),
       spares_(std::make_shared<spare_buffers>(how.memory / 4 * 3)),
       overflowed_(count["batch_events_in_overflow_partition"]),
       cut_by_memory_(count["batch_objects_cut_for_memory"]),
@@ -137,7 +138,7 @@ target_list gathering::add(const event& e, const ack_token& batch) {
         cut(*o);
     else
         account(*o);
-    if (used_ > how_.memory / 2) relieve();
+    if (used_ > open_limit_) relieve();
     return known.hopeless;
 }
 
@@ -198,6 +199,8 @@ gathering::partition_map::value_type& gathering::place(group& g, const event& e)
 gathering::open_object& gathering::open(group& g, partition_map::value_type& at, const event& e) {
     auto& object = at.second.object;
     object = std::unique_ptr<open_object>(new open_object{g, at, now_, ++opened_});
+    // Room that is never used would count as memory, and the object would be cut early for it.
+    object->packed.bytes = byte_buffer(how_.bytes);
     object->first = e.position;
     object->first_id = e.id;
     if (how_.key.uses_flow()) object->flow = e.flow;
@@ -283,9 +286,8 @@ void gathering::account(open_object& o) {
 }
 
 void gathering::relieve() {
-    const auto limit = how_.memory / 2;
     if (how_.format != packing::none) pack_early();
-    if (used_ > limit / 8 * 7) cut_largest(open_);
+    if (used_ > open_limit_ / 8 * 7) cut_largest(open_);
     // Only when there is less memory than in the run that made the plan.
     if (used_ > how_.memory) cut_largest(following_);
 }
@@ -299,7 +301,7 @@ void gathering::pack_early() {
         return std::pair(b->block.size(), a->number) < std::pair(a->block.size(), b->number);
     });
     for (auto* o : all) {
-        if (used_ <= how_.memory / 2 / 4 * 3) break;
+        if (used_ <= open_limit_ / 4 * 3) break;
         pack_block(*o);
         o->block = byte_buffer();
         o->uneven = true;
@@ -313,7 +315,7 @@ void gathering::cut_largest(std::list<open_object*>& of) {
         return std::pair(b->accounted, a->number) < std::pair(a->accounted, b->number);
     });
     for (auto* o : all) {
-        if (used_ <= how_.memory / 2 / 4 * 3) break;
+        if (used_ <= open_limit_ / 4 * 3) break;
         ++cut_by_memory_;
         cut(*o);
     }

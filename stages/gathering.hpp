@@ -33,7 +33,9 @@ struct batch_options {
     std::chrono::milliseconds age{60'000};  ///< of an object's first event; 0: no limit
     std::size_t partitions =
         10'000;  ///< of one input; events that would open more share an overflow partition
-    std::size_t memory = 64u << 20;  ///< half for what is open, half for what is on its way
+    /// Half for what is open, half for what is on its way; a sixteenth and a block of at most 512 KiB on top
+    /// for what belongs to the open. Less than twice `bytes` makes smaller objects.
+    std::size_t memory = 64u << 20;
     placed_by time = placed_by::event_time;
 };
 
@@ -107,6 +109,7 @@ private:
     std::int64_t arrival_ms_;
     std::unique_ptr<packer> packer_;
     std::size_t block_bytes_;
+    std::size_t open_limit_;  ///< of what is open
     std::shared_ptr<spare_buffers> spares_;
     std::unordered_map<const void*, known_targets> seen_{};
     std::map<std::string, std::unique_ptr<group>, std::less<>> groups_;

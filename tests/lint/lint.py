@@ -7,12 +7,13 @@
     lint.py format                   clang-format over all tracked files
     lint.py self-test                the checks above see what they must see
 
-Answers of clang-query and clang-tidy are kept in BUILD_DIR/lint-cache under a hash of everything that went
-in, so a second run asks only about what changed. Exit status 77 means skipped: no clang 19 here, or the
-build is not clang's.
+What clang-query and clang-tidy found nothing in is remembered by a hash of everything of ours that went in, in
+${XDG_CACHE_HOME:-$HOME/.cache}/firehose-tests/lint, so that another run, also of another checkout, asks only about
+what changed. Exit status 77 means skipped: no clang 19 here, or the build is not clang's.
 """
 
 import concurrent.futures
+import contextlib
 import hashlib
 import json
 import os
@@ -22,6 +23,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import time
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
@@ -129,48 +131,72 @@ def batches(units):
 
 
 def fingerprint(units, names, *salt):
+    """The same in every checkout."""
     files = set()
     for name in names:
         included(name, files)
-    digest = hashlib.sha256(json.dumps([names, flags(units[names[0]]), *salt]).encode())
+    digest = hashlib.sha256(json.dumps([names, flags(units[names[0]]), *salt]).replace(str(ROOT), "").encode())
     for each in sorted(files):
         digest.update(each.encode() + b"\0" + (ROOT / each).read_bytes() + b"\0")
     return digest.hexdigest()
 
 
-def run_over(units, build, kind, salt, check):
-    """check(source, flags) -> text of complaints, empty if there are none. Cached; two at a time at least."""
-    cache = build / "lint-cache"
-    cache.mkdir(exist_ok=True)
+def version_of(program):
+    return subprocess.run([program, "--version"], capture_output=True, text=True, check=True).stdout
 
-    def ask(names, kept):
+
+class Cleared:
+    """Remembers what was found clean. What nobody asked about for a month is forgotten."""
+
+    def __init__(self):
+        self.at = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "firehose-tests" / "lint"
+        self.at.mkdir(parents=True, exist_ok=True)
+        for each in os.scandir(self.at):
+            with contextlib.suppress(FileNotFoundError):  # another run was faster
+                if each.stat().st_mtime < time.time() - 30 * 86_400:
+                    os.unlink(each.path)
+
+    def knows(self, what):
+        if not (self.at / what).exists():
+            return False
+        (self.at / what).touch()
+        return True
+
+    def add(self, what):
+        (self.at / what).touch()
+
+
+def run_over(units, kind, salt, check):
+    """check(source, flags) -> text of complaints, empty if there are none. Two at a time at least."""
+    cleared = Cleared()
+
+    def ask(names, where):
         compiler_flags = flags(units[names[0]])
         if len(names) == 1:
             return check(ROOT / names[0], compiler_flags)
-        source = kept.with_suffix(".cpp")
+        source = Path(where, "together.cpp")
         source.write_text("".join(f'#include "{ROOT / n}"  // NOLINT\n' for n in names))
         complaints = check(source, compiler_flags)
-        source.unlink()
         if not complaints:
             return ""
         # Perhaps only because two of them have the same name for something of their own.
         half = len(names) // 2
-        return "".join(dict.fromkeys([ask(names[:half], kept), ask(names[half:], kept)]))
+        return "".join(dict.fromkeys([ask(names[:half], where), ask(names[half:], where)]))
 
     def one(names):
-        kept = cache / f"{kind}-{fingerprint(units, names, *salt)}"
-        if kept.exists():
-            return names, kept.read_text(), True
-        complaints = ask(names, kept)
-        partial = kept.with_suffix(".new")
-        partial.write_text(complaints)
-        partial.rename(kept)
+        what = f"{kind}-{fingerprint(units, names, *salt)}"
+        if cleared.knows(what):
+            return names, "", True
+        with tempfile.TemporaryDirectory(prefix="firehose-lint-") as where:
+            complaints = ask(names, where)
+        if not complaints:
+            cleared.add(what)
         return names, complaints, False
 
     asked = failed = 0
     with concurrent.futures.ThreadPoolExecutor(os.cpu_count() or 2) as pool:
-        for names, complaints, was_kept in pool.map(one, batches(units)):
-            asked += 0 if was_kept else len(names)
+        for names, complaints, was_known in pool.map(one, batches(units)):
+            asked += 0 if was_known else len(names)
             if complaints:
                 failed += 1
                 print(f"--- {', '.join(names)}\n{complaints.rstrip()}", flush=True)
@@ -181,11 +207,10 @@ def run_over(units, build, kind, salt, check):
 # co_await ---------------------------------------------------------------------------------------
 
 
-def query_text():
+def query_text(text):
     # LLVM's regular expressions are POSIX's: re.escape() would escape more than they know, as in "\\-".
     root = re.sub(r"([][.^$*+?(){}|\\])", r"\\\1", str(ROOT))
     files = "^" + root + "/(" + "|".join(FOLDERS) + ")/"
-    text = (HERE / "coroutines.query").read_text()
     return text.replace("@FILES@", files.replace("\\", "\\\\"))
 
 
@@ -198,14 +223,14 @@ def ask_clang_query(query_file, arguments):
 
 
 def coroutines(build):
-    query = query_text()
+    query = (HERE / "coroutines.query").read_text()
     # Templates of headers are seen where they are instantiated, and that is where tasks are.
     has_tasks = re.compile(r"\b(co_await|co_return|task<)")
     units = {n: e for n, e in translation_units(build).items() if has_tasks.search((ROOT / n).read_text())}
     with tempfile.NamedTemporaryFile("w", suffix=".query") as file:
-        file.write(query)
+        file.write(query_text(query))
         file.flush()
-        return run_over(units, build, "coroutines", [query],
+        return run_over(units, "coroutines", [query, version_of(tool("clang-query-19"))],
                         lambda source, flags: ask_clang_query(file.name, [str(source), "--", *flags]))
 
 
@@ -222,7 +247,7 @@ def tidy(build):
                              capture_output=True, text=True)
         return ran.stdout if ran.returncode != 0 else ""
 
-    return run_over(units, build, "tidy", [config], check)
+    return run_over(units, "tidy", [config, version_of(program)], check)
 
 
 # Include directions and the three seams --------------------------------------------------------------
@@ -320,7 +345,7 @@ def self_test():
     failures = []
     flags = ["--", "-std=c++20", f"-I{ROOT}", "-DBOOST_ASIO_NO_DEPRECATED"]
     with tempfile.NamedTemporaryFile("w", suffix=".query") as file:
-        file.write(query_text())
+        file.write(query_text((HERE / "coroutines.query").read_text()))
         file.flush()
         for sample in ("bad", "good"):
             path = HERE / "samples" / f"{sample}_coroutines.cpp"
