@@ -20,7 +20,7 @@ import sys
 import tempfile
 import time
 
-from macro import Peak, Sink
+from macro import Memory, Sink
 
 CREDENTIAL = "507f1f77bcf86cd799439011"
 
@@ -41,10 +41,10 @@ def configure(where, data, port, share):
 def wait(process):
     """(exit code, wall seconds, CPU seconds, peak MB)"""
     began = time.monotonic()
-    peak = Peak(process.pid)
+    memory = Memory(process.pid)
     _, status, usage = os.wait4(process.pid, 0)
     process.returncode = os.waitstatus_to_exitcode(status)
-    return process.returncode, time.monotonic() - began, usage.ru_utime + usage.ru_stime, peak.stop() / 1024
+    return process.returncode, time.monotonic() - began, usage.ru_utime + usage.ru_stime, memory.stop() / 1024
 
 
 def records(firehose, where):
@@ -65,7 +65,7 @@ def drain(firehose, where, seconds):
     with open(os.path.join(where, "out"), "wb") as out, open(os.path.join(where, "err"), "wb") as err:
         process = subprocess.Popen([firehose, "run", "--config", "firehose.json", "--json", "/dev/null"], cwd=where,
                                    stdout=out, stderr=err, env={**os.environ, "BENCH_SECRET": "secret"})  # fmt: skip
-    peak = Peak(process.pid)
+    memory = Memory(process.pid)
     listings = []
     while True:
         until = time.monotonic() + 5
@@ -78,7 +78,7 @@ def drain(firehose, where, seconds):
             process.wait()
             break
         listings.append(records(firehose, where)[1:])
-    return time.monotonic() - began, process.returncode, peak.stop() / 1024, listings
+    return time.monotonic() - began, process.returncode, memory.stop() / 1024, listings
 
 
 def of_all(values, unit):

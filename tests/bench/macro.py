@@ -110,8 +110,10 @@ class Memory(threading.Thread):
                 self.samples.append(int(sizes.get("VmRSS", 0)))
 
     def stop(self):
+        """The most it ever held."""
         self.over.set()
         self.join()
+        return self.peak
 
     def halves(self):
         """The most in the first half of the time and in the second."""
