@@ -115,7 +115,7 @@ class Outage(EndToEnd):
         """Latencies of the healthy one without the other."""
         well = self.clocked("well")
         self.configure_targets(well=well.endpoint)
-        result, sent, _, _ = self.run_load(min(SECONDS / 2, 120))
+        result, sent, _, _ = self.run_load(min(SECONDS / 2, 60))
         self.check_code(result, ALL_DELIVERED)
         return self.latencies(well, sent)
 
