@@ -268,6 +268,14 @@ def median_of(values):
     return statistics.median(values), min(values), max(values)
 
 
+def print_row(name, runs, size):
+    """`size`: of what all targets together were to get."""
+    c, r = median_of([x["cpu"] for x in runs]), median_of([x["rate"] for x in runs])
+    peak, count = max(x["peak"] for x in runs), runs[-1]
+    print(f"{name:<28} {c[0]:>8.2f} ({c[1]:.2f}, {c[2]:.2f}) {r[0]:>10.0f} ({r[1]:.0f}, {r[2]:.0f}) {peak:>8.0f} "
+          f"{count['requests']:>9} {count['bytes']:>12} {100 * count['bytes'] / size:>6.1f}", flush=True)  # fmt: skip
+
+
 class Bench:
     def __init__(self, how, where):
         build = os.path.abspath(how.build)
@@ -314,12 +322,10 @@ class Bench:
             check(self.binary, self.sink_binary, self.where, row, path)
         events, size = events * max(1, row.rounds), size * max(1, row.rounds)
         runs = [self.once(row, path, events) for _ in range(1 if row.rounds else self.how.repeat)]
-        c, r = median_of([x["cpu"] for x in runs]), median_of([x["rate"] for x in runs])
-        peak, count = max(x["peak"] for x in runs), runs[-1]
-        print(f"{row.name:<28} {c[0]:>8.2f} ({c[1]:.2f}, {c[2]:.2f}) {r[0]:>10.0f} ({r[1]:.0f}, {r[2]:.0f}) {peak:>8.0f} "
-              f"{count['requests']:>9} {count['bytes']:>12} {100 * count['bytes'] / size / row.targets:>6.1f}", flush=True)  # fmt: skip
+        print_row(row.name, runs, size * row.targets)
         if row.rounds:
-            print("    {:.1f} s; memory in its two halves: {:.1f} and {:.1f} MB".format(events / r[0], *count["halves"]))
+            only = runs[0]
+            print("    {:.1f} s; memory in its two halves: {:.1f} and {:.1f} MB".format(events / only["rate"], *only["halves"]))
         return {"group": group, "row": row.name, "events": events, "bytes_in": size, "runs": runs}
 
 
@@ -337,10 +343,7 @@ class Bench:
                                      "peak": ran.memory.peak / 1024, **count})  # fmt: skip
         print(f"\nbeside {other.name}: {other.does}")
         for name, all_runs in runs.items():
-            c, r = median_of([x["cpu"] for x in all_runs]), median_of([x["rate"] for x in all_runs])
-            peak, count = max(x["peak"] for x in all_runs), all_runs[-1]
-            print(f"{name:<28} {c[0]:>8.2f} ({c[1]:.2f}, {c[2]:.2f}) {r[0]:>10.0f} ({r[1]:.0f}, {r[2]:.0f}) {peak:>8.0f} "
-                  f"{count['requests']:>9} {count['bytes']:>12} {100 * count['bytes'] / size:>6.1f}", flush=True)  # fmt: skip
+            print_row(name, all_runs, size)
         return runs
 
 
