@@ -9,7 +9,8 @@
 
 namespace firehose::stages {
 
-/// Level 1, each block by itself and ended by a full flush, so that the results may be joined.
+/// Level 1, each block by itself and ended by a full flush, so that the results may be joined. The result
+/// follows from the block, whatever was packed before, in this process or another on such a machine.
 class deflater {
 public:
     deflater();

@@ -246,6 +246,27 @@ BOOST_AUTO_TEST_CASE(objects_depend_on_their_events_alone_not_on_the_batches) {
     }
 }
 
+BOOST_AUTO_TEST_CASE(a_block_is_packed_into_the_same_bytes_by_every_packer) {
+    for (const auto format : {packing::gzip, packing::zstd}) {
+        std::vector<std::unique_ptr<stages::packer>> packers;  // all at once, so each lies somewhere else
+        for (int i = 0; i < 60; ++i) packers.push_back(stages::make_packer(format));
+        std::mt19937 draw(5);
+        for (int block = 0; block < 100; ++block) {
+            std::string text;
+            const auto word = std::to_string(draw());
+            for (int line = 0; line < 3; ++line) text += word + std::to_string(draw() % 100) + "\n";
+            std::set<std::string> seen;
+            for (const auto& p : packers) {
+                stages::packed_bytes packed;
+                p->append(packed, as_bytes(text));
+                p->finish(packed);
+                seen.insert(std::string(as_text(packed.bytes.view())));
+            }
+            BOOST_TEST(seen.size() == 1U, text);
+        }
+    }
+}
+
 BOOST_AUTO_TEST_CASE(memory_is_bounded_however_many_partitions_are_open) {
     for (const auto format : {packing::gzip, packing::zstd, packing::none}) {
         stages::batch_options how;
