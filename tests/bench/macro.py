@@ -18,7 +18,8 @@ Groups of rows, all by default:
                whose port is closed, and beside one that accepts and never answers; the rate is the first one's
 
 For each row: CPU seconds (user and system, of firehose alone) per million events, events a second, peak memory, bytes
-written; the median of the repetitions with the least and the largest. `formats` accounts for every event: one more run
+written; the median of the repetitions with the least and the largest. One more run, which is not timed, counts allocations and
+bytes copied per event (memory_calls.c). `formats` accounts for every event: one more run
 into a sink that keeps the bodies, unpacked by tests/end_to_end/objects.py and compared with the input, line by line, by a
 hash that does not depend on their order. PEER=/path/to/fluent-bit or PEER=/usr/sbin/syslog-ng puts another program beside
 it (peers.py says how it is set up), in turn with our run of the same job; without PEER that part is skipped.
@@ -196,11 +197,11 @@ def configure(where, endpoints, row):
         json.dump(document, file)
 
 
-def firehose(binary, where, endpoints, row, input):
+def firehose(binary, where, endpoints, row, input, environment=None):
     shutil.rmtree(os.path.join(where, "data"), True)
     configure(where, endpoints, row)
     command = [binary, "run", "--config", "firehose.json", "--json"]
-    secret = {"BENCH_SECRET": "secret"}
+    secret = {"BENCH_SECRET": "secret", **(environment or {})}
     if not row.rounds:
         return run([*command, input], where, secret)
     feeder = subprocess.Popen(["sh", "-c", 'for _ in $(seq "$1"); do cat "$2"; done', "sh", str(row.rounds), input],
@@ -268,12 +269,13 @@ def median_of(values):
     return statistics.median(values), min(values), max(values)
 
 
-def print_row(name, runs, size):
+def print_row(name, runs, size, calls=None):
     """`size`: of what all targets together were to get."""
     c, r = median_of([x["cpu"] for x in runs]), median_of([x["rate"] for x in runs])
     peak, count = max(x["peak"] for x in runs), runs[-1]
     print(f"{name:<28} {c[0]:>8.2f} ({c[1]:.2f}, {c[2]:.2f}) {r[0]:>10.0f} ({r[1]:.0f}, {r[2]:.0f}) {peak:>8.0f} "
-          f"{count['requests']:>9} {count['bytes']:>12} {100 * count['bytes'] / size:>6.1f}", flush=True)  # fmt: skip
+          f"{count['requests']:>9} {count['bytes']:>12} {100 * count['bytes'] / size:>6.1f} "
+          + (f"{calls['allocations']:>7.2f} {calls['copied']:>7.0f}" if calls else f"{'-':>7} {'-':>7}"), flush=True)  # fmt: skip
 
 
 class Bench:
@@ -281,6 +283,7 @@ class Bench:
         build = os.path.abspath(how.build)
         self.binary = os.path.join(build, "firehose")
         self.sink_binary = os.path.join(build, "tests", "bench", "counting_sink")
+        self.counter = os.path.join(build, "tests", "bench", "memory_calls.so")
         self.how, self.where, self.inputs = how, where, {}
         self.tls = certificate(where)
 
@@ -296,11 +299,11 @@ class Bench:
         path = self.inputs[events, row.flows]
         return path, events, os.path.getsize(path)
 
-    def once(self, row, path, events):
+    def once(self, row, path, events, environment=None):
         sinks = [Sink(self.sink_binary, tls=self.tls if row.tls else None) for _ in range(row.targets)]
         dead = [Silence(row.dead)] if row.dead else []
         endpoints = [s.endpoint for s in sinks + dead]
-        ran = firehose(self.binary, self.where, endpoints, row, path)
+        ran = firehose(self.binary, self.where, endpoints, row, path, environment)
         counts = [s.close() for s in sinks]
         for d in dead:
             d.close()
@@ -316,18 +319,28 @@ class Bench:
         return {"cpu": ran.cpu / events * 1e6, "rate": events / seconds, "peak": ran.memory.peak / 1024,
                 "halves": [kib / 1024 for kib in ran.memory.halves()], **count}  # fmt: skip
 
+    def calls(self, row, path, events):
+        """Allocations and bytes copied, per event."""
+        if row.rounds or not os.path.exists(self.counter):
+            return None
+        said = os.path.join(self.where, "memory-calls")
+        self.once(row, path, events, {"LD_PRELOAD": self.counter, "MEMORY_CALLS": said})
+        with open(said) as file:
+            allocations, _, copied = map(int, file.read().split())
+        return {"allocations": allocations / events, "copied": copied / events}
+
     def measure(self, group, row):
         path, events, size = self.input(row)
         if group == "formats" and not self.how.no_check:
             check(self.binary, self.sink_binary, self.where, row, path)
         events, size = events * max(1, row.rounds), size * max(1, row.rounds)
         runs = [self.once(row, path, events) for _ in range(1 if row.rounds else self.how.repeat)]
-        print_row(row.name, runs, size * row.targets)
+        calls = self.calls(row, path, events)
+        print_row(row.name, runs, size * row.targets, calls)
         if row.rounds:
             only = runs[0]
             print("    {:.1f} s; memory in its two halves: {:.1f} and {:.1f} MB".format(events / only["rate"], *only["halves"]))
-        return {"group": group, "row": row.name, "events": events, "bytes_in": size, "runs": runs}
-
+        return {"group": group, "row": row.name, "events": events, "bytes_in": size, "runs": runs, "calls": calls}
 
     def beside(self, other):
         """Ours and the other program's, in turn: what `other` can do of the job, and ours of the whole."""
@@ -360,7 +373,8 @@ def main():
         bench = Bench(how, where)
         report = {"machine": machine(), "compiler": compiler(how.build), "events": how.events, "rows": []}
         print(f"{report['machine']}\n{report['compiler']}\n{how.events} events, median of {how.repeat} (least, largest)\n")
-        print(f"{'':<28} {'CPU s per million':>22} {'events/s':>22} {'peak MB':>8} {'objects':>9} {'bytes':>12} {'%':>6}")
+        print(f"{'':<28} {'CPU s per million':>22} {'events/s':>22} {'peak MB':>8} {'objects':>9} {'bytes':>12} {'%':>6} "
+              f"{'allocs':>7} {'copied':>7}")
         for group in how.only.split(","):
             report["rows"] += [bench.measure(group, row) for row in GROUPS[group]]
         other = peers.found(os.environ.get("PEER"))
