@@ -1,6 +1,7 @@
 #include "stages/cut_plan.hpp"
 
 #include "pipeline/blocking.hpp"
+#include "stages/event.hpp"
 #include "storage/object_key.hpp"
 #include "storage/text_hash.hpp"
 
@@ -8,7 +9,8 @@
 #include <boost/json/serialize.hpp>
 #include <boost/json/value.hpp>
 
-#include <chrono>
+#include <algorithm>
+#include <iterator>
 
 namespace firehose::stages {
 namespace json = boost::json;
@@ -18,10 +20,12 @@ namespace {
 constexpr std::uint16_t input_record = 1;
 constexpr std::uint16_t cut_record = 2;
 
-std::string key_of(std::string_view to, std::string_view partition, std::uint64_t first) {
-    std::string key(to);
-    key.append(1, '\n').append(partition).append(1, '\n').append(std::to_string(first));
-    return key;
+constexpr std::uint64_t log_segment_bytes = 1u << 20;  // what is forgotten leaves the disk in such pieces
+
+std::string place_of(std::string_view to, std::string_view partition) {
+    std::string place(to);
+    place.append(1, '\n').append(partition);
+    return place;
 }
 
 json::array to_array(const std::vector<std::uint64_t>& numbers) {
@@ -74,43 +78,75 @@ planned_cut from_json(const json::object& from) {
 
 }  // namespace
 
-void cut_plan::visit(std::uint16_t type, std::string_view payload) {
+void cut_plan::visit(const storage::recovered_record& r) {
     boost::system::error_code ec;
-    const auto value = json::parse(payload, ec);
+    const auto value = json::parse(as_text(r.payload), ec);
     if (ec || !value.is_object()) return;
     const auto& o = value.get_object();
-    if (type == input_record) {
+    if (r.type == input_record) {
         arrival_ms_ = static_cast<std::int64_t>(number_at(o, "arrival_ms"));
         has_arrival_ = true;
         auto starts = numbers_at(o, "starts");
         if (!starts.empty()) starts_ = std::move(starts);
-    } else if (type == cut_record) {
-        auto cut = from_json(o);
-        auto key = key_of(cut.to, cut.partition, cut.first);
-        known_.insert_or_assign(std::move(key), std::move(cut));
+    } else if (r.type == cut_record) {
+        remember(from_json(o), r.where.first);
     }
+}
+
+void cut_plan::remember(planned_cut cut, storage::sequence record) {
+    if (cut.last >= end_) return;
+    auto place = place_of(cut.to, cut.partition);
+    last_position_ = std::max(last_position_, cut.last);
+    if (is_for_log()) recorded_.push_back({record, place, cut.first, cut.last});
+    auto& cuts = known_[std::move(place)];
+    forget_overlapping(cuts, cut.first, cut.last);
+    const auto first = cut.first;
+    cuts.emplace(first, std::make_shared<const planned_cut>(std::move(cut)));
+    ++count_;
+}
+
+/// An object of these events was made another way, or what was said of it was never acted upon.
+void cut_plan::forget_overlapping(cuts_of_partition& cuts, std::uint64_t first, std::uint64_t last) {
+    auto it = cuts.upper_bound(last);
+    while (it != cuts.begin() && std::prev(it)->second->last >= first) {
+        it = cuts.erase(std::prev(it));
+        --count_;
+    }
+}
+
+void cut_plan::forget(const recorded_cut& which) {
+    const auto cuts = known_.find(which.partition);
+    if (cuts == known_.end()) return;
+    const auto cut = cuts->second.find(which.first);
+    if (cut == cuts->second.end() || cut->second->last != which.last) return;  // made another way
+    cuts->second.erase(cut);
+    --count_;
+    if (cuts->second.empty()) known_.erase(cuts);
+}
+
+task<result<std::unique_ptr<storage::journal>>> cut_plan::open_journal(context& x, storage::file_system& fs,
+                                                                       std::filesystem::path directory,
+                                                                       storage::journal_options how,
+                                                                       cut_plan& into) {
+    auto make = [&fs, above = directory.parent_path()] { return storage::make_directories(fs, above); };
+    auto making = run_blocking(x.blocking, std::move(make));
+    auto made = co_await std::move(making);
+    if (!made) co_return made.error();
+    storage::record_visitor visit = [&into](const storage::recovered_record& r) { into.visit(r); };
+    co_return co_await storage::journal::open(x, fs, directory, how, std::move(visit));
 }
 
 task<result<std::shared_ptr<cut_plan>>> cut_plan::open(context& x, storage::file_system& fs,
                                                        std::filesystem::path data_dir, std::string identity,
                                                        std::string name, std::vector<std::uint64_t> starts) {
-    const auto directory = data_dir / "plans" / storage::sha256_hex(identity).substr(0, 32);
-    auto make = [&fs, above = directory.parent_path()] { return storage::make_directories(fs, above); };
-    auto making = run_blocking(x.blocking, std::move(make));
-    auto made = co_await std::move(making);
-    if (!made) co_return made.error();
-
+    auto directory = data_dir / "plans" / storage::sha256_hex(identity).substr(0, 32);
     std::shared_ptr<cut_plan> plan(new cut_plan);
-    storage::record_visitor visit = [&plan](const storage::recovered_record& record) {
-        plan->visit(record.type, as_text(record.payload));
-    };
     const storage::journal_options options;
-    auto opened = co_await storage::journal::open(x, fs, directory, options, std::move(visit));
+    auto opened = co_await open_journal(x, fs, std::move(directory), options, *plan);
     if (opened.has_error()) co_return opened.error();
     plan->log_ = std::move(*opened);
     if (!plan->has_arrival_) {
-        const auto now = x.time.wall_now().time_since_epoch();
-        plan->arrival_ms_ = std::chrono::duration_cast<std::chrono::milliseconds>(now).count();
+        plan->arrival_ms_ = milliseconds_since_epoch(x.time.wall_now());
         plan->starts_ = std::move(starts);
         const auto text = json::serialize(json::object{{"v", 1},
                                                        {"input", escape_for_log(name)},
@@ -130,11 +166,56 @@ std::string cut_plan::identity_of_part(const std::string& identity, std::uint64_
     return start == 0 ? identity : identity + " from " + std::to_string(start);
 }
 
-const planned_cut* cut_plan::find(std::string_view to, std::string_view partition,
-                                  std::uint64_t first) const {
-    if (known_.empty()) return nullptr;
-    const auto found = known_.find(key_of(to, partition, first));
-    return found == known_.end() ? nullptr : &found->second;
+task<result<std::shared_ptr<cut_plan>>> cut_plan::open_for_log(context& x, storage::file_system& fs,
+                                                               std::filesystem::path directory,
+                                                               std::uint64_t end, settled_position settled) {
+    std::shared_ptr<cut_plan> plan(new cut_plan);
+    plan->end_ = end;
+    plan->settled_ = std::move(settled);
+    storage::journal_options options;
+    options.segment_bytes = log_segment_bytes;
+    auto opened = co_await open_journal(x, fs, std::move(directory), options, *plan);
+    if (opened.has_error()) co_return opened.error();
+    plan->log_ = std::move(*opened);
+    plan->end_ = std::numeric_limits<std::uint64_t>::max();
+    co_await plan->forget_settled();
+    co_return plan;
+}
+
+std::shared_ptr<const planned_cut> cut_plan::at(std::string_view to, std::string_view partition,
+                                                std::uint64_t position) const {
+    if (position > last_position_ || known_.empty()) return nullptr;
+    const auto cuts = known_.find(place_of(to, partition));
+    if (cuts == known_.end()) return nullptr;
+    auto next = cuts->second.upper_bound(position);
+    if (next == cuts->second.begin()) return nullptr;
+    const auto& cut = std::prev(next)->second;
+    return position <= cut->last && cut->last >= begun_at_ ? cut : nullptr;
+}
+
+std::uint64_t cut_plan::read_from(std::uint64_t position) const {
+    auto from = position;
+    for (const auto& cut : recorded_)
+        if (cut.last >= position) from = std::min(from, cut.first);
+    return from;
+}
+
+std::uint64_t cut_plan::begin_reading(std::uint64_t position) {
+    begun_at_ = position;
+    return read_from(position);
+}
+
+/// What cannot be removed now is removed another time.
+task<> cut_plan::forget_settled() {
+    const auto settled = settled_();
+    while (!recorded_.empty() && recorded_.front().last < settled) {
+        forget(recorded_.front());
+        recorded_.pop_front();
+    }
+    const auto keep_from = recorded_.empty() ? log_->next_sequence() : recorded_.front().record;
+    if (!log_->removable(keep_from)) co_return;
+    auto removed = co_await log_->remove_before(keep_from);
+    static_cast<void>(removed);
 }
 
 task<result<>> cut_plan::record(std::vector<planned_cut> cuts) {
@@ -150,6 +231,9 @@ task<result<>> cut_plan::record(std::vector<planned_cut> cuts) {
     }
     auto written = co_await log_->append(records);
     if (written.has_error()) co_return written.error();
+    if (!is_for_log()) co_return result<>();
+    for (std::size_t i = 0; i < cuts.size(); ++i) remember(std::move(cuts[i]), (*written)[i].first);
+    co_await forget_settled();
     co_return result<>();
 }
 

@@ -1,9 +1,14 @@
-/// Where the objects of an input were cut, on disk before the first attempt: a second run cuts there again.
+/// Where the objects of an input were cut, on disk before the first attempt: a second reading cuts there
+/// again.
 #pragma once
 #include "storage/journal.hpp"
 
 #include <cstdint>
+#include <deque>
 #include <filesystem>
+#include <functional>
+#include <limits>
+#include <map>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -28,9 +33,15 @@ struct planned_cut {
 /// the input and one for each object, both JSON. Small, about 200 bytes an object; kept, so that running the
 /// same input again overwrites the same objects. May be deleted when the input will not be run again.
 ///
-/// Single shard. Memory: the objects of earlier runs.
+/// The plan of a log that does not end, `<directory>/`, holds records of the second kind only, and forgets
+/// those whose events have all been delivered for good.
+///
+/// Single shard. Memory: the objects of earlier runs; of a log, those that are not forgotten.
 class cut_plan {
 public:
+    /// For a log: no event before this position needs delivery again, come what may.
+    using settled_position = std::function<std::uint64_t()>;
+
     /// `identity` is any text that tells inputs apart; `name` is for people.
     /// `starts`: where the parts of the input begin that are read at the same time, each with a plan of its
     /// own (identity_of_part()); this one is for the first.
@@ -40,26 +51,62 @@ public:
                                                         std::vector<std::uint64_t> starts = one_part());
     static std::vector<std::uint64_t> one_part() { return {0}; }
     static std::string identity_of_part(const std::string& identity, std::uint64_t start);
+    /// `end`: the position the next event of the log gets; a plan that knows more is of another log, and is
+    /// not followed there. `settled` outlives the plan.
+    static task<result<std::shared_ptr<cut_plan>>> open_for_log(context& x, storage::file_system& fs,
+                                                                std::filesystem::path directory,
+                                                                std::uint64_t end, settled_position settled);
+    bool is_for_log() const noexcept { return settled_ != nullptr; }
 
-    /// What an earlier run made of the events from `first` on; null when it made nothing.
-    const planned_cut* find(std::string_view to, std::string_view partition, std::uint64_t first) const;
+    /// The object that was made of the event at `position`, going by the positions of its first and its last
+    /// event; null when there is none.
+    std::shared_ptr<const planned_cut> at(std::string_view to, std::string_view partition,
+                                          std::uint64_t position) const;
+    /// Where a log is to be read from, so that every object with events on both sides of `position` can be
+    /// made again; `position` when there is none.
+    std::uint64_t read_from(std::uint64_t position) const;
+    /// The same; from now on at() leaves out objects that end before `position`.
+    std::uint64_t begin_reading(std::uint64_t position);
 
     /// When the first run of this input began, milliseconds since the epoch: the arrival of its events.
     std::int64_t arrival_ms() const noexcept { return arrival_ms_; }
     /// Where the parts began in the first run; later runs keep to that, whatever their open() said.
     const std::vector<std::uint64_t>& starts() const noexcept { return starts_; }
-    /// Cuts known from earlier runs.
-    std::size_t known() const noexcept { return known_.size(); }
+    /// Cuts at() can find.
+    std::size_t known() const noexcept { return count_; }
 
     /// Durable when it succeeds. May be cancelled until the write begins.
     task<result<>> record(std::vector<planned_cut> cuts);
 
 private:
+    /// By the position of the first event.
+    using cuts_of_partition = std::map<std::uint64_t, std::shared_ptr<const planned_cut>>;
+    /// A cut of a log, and the record that says so.
+    struct recorded_cut {
+        storage::sequence record;
+        std::string partition;  ///< in known_
+        std::uint64_t first, last;
+    };
+
     cut_plan() = default;
-    void visit(std::uint16_t type, std::string_view payload);
+    static task<result<std::unique_ptr<storage::journal>>> open_journal(context& x, storage::file_system& fs,
+                                                                        std::filesystem::path directory,
+                                                                        storage::journal_options how,
+                                                                        cut_plan& into);
+    void visit(const storage::recovered_record& r);
+    void remember(planned_cut cut, storage::sequence record);
+    void forget_overlapping(cuts_of_partition& cuts, std::uint64_t first, std::uint64_t last);
+    void forget(const recorded_cut& which);
+    task<> forget_settled();
 
     std::unique_ptr<storage::journal> log_{};
-    std::unordered_map<std::string, planned_cut> known_{};
+    std::unordered_map<std::string, cuts_of_partition> known_{};
+    std::size_t count_ = 0;
+    std::uint64_t last_position_ = 0;  ///< at() finds nothing beyond it
+    std::uint64_t begun_at_ = 0;
+    std::uint64_t end_ = std::numeric_limits<std::uint64_t>::max();
+    settled_position settled_{};
+    std::deque<recorded_cut> recorded_{};  // of a log, oldest first
     std::int64_t arrival_ms_ = 0;
     bool has_arrival_ = false;
     std::vector<std::uint64_t> starts_{0};

@@ -7,11 +7,10 @@
 namespace firehose::stages {
 namespace {
 
-std::int64_t milliseconds_of(time_source::wall when) {
-    return std::chrono::duration_cast<std::chrono::milliseconds>(when.time_since_epoch()).count();
-}
+/// Of a log that its reader has stopped reading, long enough to be no pause.
+constexpr std::chrono::seconds silence{10};
 
-/// The frame of one running gather. One coroutine moves events, one only sleeps.
+/// The frame of one running gather. One coroutine moves events, two only sleep.
 class gather_run {
 public:
     gather_run(const gather::options& how, receiver<event> in, sender<event> out, context& x)
@@ -20,16 +19,32 @@ public:
           in_(std::move(in)),
           out_(std::move(out)),
           x_(x),
-          open_(how_, plan_, plan_ ? plan_->arrival_ms() : milliseconds_of(x.time.wall_now()), x.count),
+          open_(how_, plan_, plan_ ? plan_->arrival_ms() : milliseconds_since_epoch(x.time.wall_now()),
+                x.count),
           on_the_way_(std::make_shared<traffic>(x.ex)),
-          due_changed_(x.ex) {}
+          old_enough_(x.ex),
+          silent_(x.ex) {}
+
+    /// A time that never moves closer.
+    struct alarm {
+        explicit alarm(executor ex) : changed(std::move(ex)) {}
+        void set(std::optional<time_source::steady> when) {
+            if (when == due) return;
+            due = when;
+            changed.wake_all();
+        }
+        bool rings(time_source::steady now) const { return due && now >= *due; }
+        std::optional<time_source::steady> due{};
+        wait_queue changed;
+    };
+    alarm& old_enough() { return old_enough_; }
+    alarm& silent() { return silent_; }
 
     task<> carry(task_scope& s) {
         bool wanted = true;
         while (wanted) {
             const auto now = x_.time.now();
-            if (due_ && now >= *due_) {
-                open_.cut_opened_before(now - how_.age);
+            if (old_enough_.rings(now) && open_.cut_opened_before(now - how_.age)) {
                 wanted = co_await send_finished();
                 continue;
             }
@@ -39,23 +54,27 @@ public:
                 continue;
             }
             if (in_.ended()) break;
+            if (silent_.rings(now) && open_.cut_followed_since(now - silence)) {
+                wanted = co_await send_finished();
+                continue;
+            }
             co_await in_.readable();
         }
         if (wanted) {
             open_.cut_all();
             co_await send_finished();
         }
-        s.cancel();  // the sleeper
+        s.cancel();  // the sleepers
     }
 
-    /// Wakes carry() when the oldest object is old enough.
-    task<> watch_age() {
+    /// Wakes carry().
+    task<> watch(alarm& a) {
         for (;;) {
-            while (!due_) co_await due_changed_.async_wait(use_task);
-            const auto when = *due_;
+            while (!a.due) co_await a.changed.async_wait(use_task);
+            const auto when = *a.due;
             co_await x_.time.sleep_until(when);
             in_.nudge();
-            while (due_ == when) co_await due_changed_.async_wait(use_task);
+            while (a.due == when) co_await a.changed.async_wait(use_task);
         }
     }
 
@@ -73,10 +92,11 @@ private:
         std::vector<event> passed;
         open_.begin_batch(x_.time.now());
         for (const auto& e : events.items()) {
+            open_.pass(e.position);
             if (!e.targets || e.targets->empty()) continue;
             if (!e.problem.empty() || e.record) {
-                passed.push_back(e);
-            } else if (const auto hopeless = open_.add(e, whole)) {
+                if (!e.settled) passed.push_back(e);
+            } else if (const auto hopeless = open_.add(e, whole); hopeless && !e.settled) {
                 passed.push_back(e);
                 passed.back().targets = hopeless;
             }
@@ -94,7 +114,7 @@ private:
 
     task<bool> send_finished() {
         auto objects = open_.take_finished();
-        update_due();
+        set_alarms();
         if (objects.empty()) co_return true;
         const bool planned = co_await record_plans(objects);
         if (!planned) co_return true;  // `objects` report lost
@@ -135,12 +155,11 @@ private:
         return {std::move(items), size, std::move(all), std::move(slabs)};
     }
 
-    void update_due() {
+    void set_alarms() {
         const auto oldest = how_.age.count() > 0 ? open_.oldest() : std::nullopt;
-        const auto due = oldest ? std::optional(*oldest + how_.age) : std::nullopt;
-        if (due == due_) return;
-        due_ = due;
-        due_changed_.wake_all();
+        old_enough_.set(oldest ? std::optional(*oldest + how_.age) : std::nullopt);
+        const auto since = open_.following_since();
+        silent_.set(since ? std::optional(*since + silence) : std::nullopt);
     }
 
     const batch_options& how_;
@@ -150,8 +169,7 @@ private:
     context& x_;
     gathering open_;
     std::shared_ptr<traffic> on_the_way_;
-    wait_queue due_changed_;
-    std::optional<time_source::steady> due_{};
+    alarm old_enough_, silent_;
 };
 
 }  // namespace
@@ -159,7 +177,8 @@ private:
 task<> gather::run(receiver<event> in, sender<event> out, context& x) {
     auto state = std::make_shared<gather_run>(how_, std::move(in), std::move(out), x);
     return with_scope(x.ex, [state](task_scope& s) {
-        s.spawn(state->watch_age());
+        s.spawn(state->watch(state->old_enough()));
+        s.spawn(state->watch(state->silent()));
         return state->carry(s);
     });
 }

@@ -31,7 +31,8 @@ public:
 
     struct options {
         batch_options how{};
-        std::shared_ptr<cut_plan> plan{};  ///< of the input; empty: an input that cannot be read again
+        /// Of the input, or of the log it comes from; empty: an input that cannot be read again.
+        std::shared_ptr<cut_plan> plan{};
     };
 
     explicit gather(options how) : how_(std::move(how)) {}

@@ -12,6 +12,7 @@ namespace {
 constexpr std::size_t largest_block = 512u << 10;
 constexpr std::size_t smallest_early_block = 2u << 10;
 constexpr std::size_t most_remembered_lists = 4096;
+constexpr std::size_t few_groups = 4096;
 constexpr std::size_t fixed_cost = 700;  // of an open object: itself, its place in the maps, its name
 
 /// Short for small objects, so that their size is near the limit.
@@ -71,7 +72,7 @@ struct gathering::open_object {
     time_source::steady opened;
     std::uint64_t number;  ///< of all objects of the input, in order of opening
     std::list<open_object*>::iterator turn{};
-    const planned_cut* planned = nullptr;
+    std::shared_ptr<const planned_cut> planned{};
 
     byte_buffer block{};  ///< not packed yet
     packed_bytes packed{};
@@ -99,7 +100,9 @@ gathering::gathering(const batch_options& how, std::shared_ptr<const cut_plan> p
       block_bytes_(block_bytes_for(how)),
       open_limit_(how.memory / 2 + how.memory / 16 + block_bytes_),
       spares_(std::make_shared<spare_buffers>(how.memory / 4 * 3)),
+      most_groups_(few_groups),
       overflowed_(count["batch_events_in_overflow_partition"]),
+      cut_by_partitions_(count["batch_objects_cut_for_partitions"]),
       cut_by_memory_(count["batch_objects_cut_for_memory"]),
       objects_(count["batch_objects"]) {}
 
@@ -108,6 +111,12 @@ gathering::~gathering() = default;
 void gathering::begin_batch(time_source::steady now) {
     now_ = now;
     ++batch_;
+    if (!is_for_log()) return;
+    // Their last event was passed, and went somewhere else this time.
+    for (auto it = following_.begin(); it != following_.end();) {
+        auto* o = *it++;
+        if (o->planned->last <= last_position_) cut(*o);
+    }
 }
 
 target_list gathering::add(const event& e, const ack_token& batch) {
@@ -119,6 +128,12 @@ target_list gathering::add(const event& e, const ack_token& batch) {
         cut(*o);
         o = nullptr;
     }
+    const auto planned = planned_for(*known.of, at, e);
+    if (e.settled && !planned) return nullptr;
+    if (o && planned && o->planned != planned) {
+        cut(*o);
+        o = nullptr;
+    }
     // Packed bytes are known when a block is packed; those of the format none before.
     const bool too_long = o && !o->planned && how_.format == packing::none &&
                           o->packed.bytes.size() + e.raw.size() + 1 > how_.bytes;
@@ -126,7 +141,7 @@ target_list gathering::add(const event& e, const ack_token& batch) {
         cut(*o);
         o = nullptr;
     }
-    if (!o) o = &open(*known.of, at, e);
+    if (!o) o = &open(*known.of, at, e, planned);
     if (o->last_batch != batch_) {
         o->last_batch = batch_;
         o->acks.push_back(batch.split());
@@ -140,6 +155,40 @@ target_list gathering::add(const event& e, const ack_token& batch) {
         account(*o);
     if (used_ > open_limit_) relieve();
     return known.hopeless;
+}
+
+void gathering::pass(std::uint64_t position) {
+    if (!is_for_log()) return;
+    if (position <=
+        last_position_) {  // again from further back, in a reading that waits for other obligations
+        let_go(open_, 0);
+        let_go(following_, 0);
+    }
+    last_position_ = position;
+}
+
+void gathering::let_go(std::list<open_object*>& of, std::uint64_t ending_after) {
+    for (auto it = of.begin(); it != of.end();) {
+        auto* o = *it;
+        if (o->planned && o->planned->last <= ending_after) {
+            ++it;
+            continue;
+        }
+        used_ -= o->accounted;
+        it = of.erase(it);
+        o->place.second.object.reset();
+    }
+}
+
+/// The object of the plan that this event begins or continues.
+gathering::shared_cut gathering::planned_for(const group& g, const partition_map::value_type& at,
+                                             const event& e) const {
+    if (!plan_) return nullptr;
+    const auto* o = at.second.object.get();
+    if (!is_for_log() && o) return o->planned;  // an input is read from its beginning
+    auto cut = plan_->at(g.name, at.first, e.position);
+    if (!cut || cut->first == e.position) return cut;
+    return o && o->planned == cut ? cut : nullptr;
 }
 
 const gathering::known_targets& gathering::look_up(const target_list& targets) {
@@ -159,6 +208,7 @@ gathering::group& gathering::group_of(std::vector<target> targets) {
     std::string text;
     for (const auto& t : targets) text += storage::hash(t.to);
     const auto name = targets.size() == 1 ? text : storage::sha256_hex(text).substr(0, 16);
+    if (is_for_log() && groups_.size() >= most_groups_ && !groups_.contains(name)) forget_empty_groups();
     auto& g = groups_[name];
     if (!g) {
         g = std::make_unique<group>();
@@ -169,7 +219,8 @@ gathering::group& gathering::group_of(std::vector<target> targets) {
 }
 
 std::int64_t gathering::time_of(const event& e) const {
-    return how_.time == placed_by::event_time ? e.at_ms.value_or(arrival_ms_) : arrival_ms_;
+    const auto arrival = e.arrived_ms != 0 ? e.arrived_ms : arrival_ms_;
+    return how_.time == placed_by::event_time ? e.at_ms.value_or(arrival) : arrival;
 }
 
 gathering::partition_map::value_type& gathering::place(group& g, const event& e) {
@@ -182,7 +233,10 @@ gathering::partition_map::value_type& gathering::place(group& g, const event& e)
     auto name = how_.key.partition({e.flow, at, e.fields});
     auto found = g.partitions.find(name);
     if (found == g.partitions.end()) {
-        if (partitions_ >= how_.partitions) {
+        const bool full = partitions_ >= how_.partitions;
+        if (full && is_for_log()) {
+            make_room_for_partition();
+        } else if (full) {
             ++overflowed_;
             return *g.partitions.try_emplace(how_.key.overflow_partition()).first;
         }
@@ -196,7 +250,35 @@ gathering::partition_map::value_type& gathering::place(group& g, const event& e)
     return *found;
 }
 
-gathering::open_object& gathering::open(group& g, partition_map::value_type& at, const event& e) {
+/// Where an event of a log goes must not depend on what else is open: after a crash something else may be.
+void gathering::make_room_for_partition() {
+    forget_closed_partitions();
+    const auto enough = how_.partitions - how_.partitions / 8;
+    while (open_.size() >= enough) {
+        ++cut_by_partitions_;
+        cut(*open_.front());
+    }
+    forget_closed_partitions();
+}
+
+void gathering::forget_closed_partitions() {
+    partitions_ = 0;
+    for (auto& [name, g] : groups_) {
+        std::erase_if(g->partitions, [](const auto& p) { return !p.second.object; });
+        g->last = nullptr;
+        partitions_ += g->partitions.size();
+    }
+}
+
+void gathering::forget_empty_groups() {
+    forget_closed_partitions();
+    std::erase_if(groups_, [](const auto& g) { return g.second->partitions.empty(); });
+    seen_.clear();
+    most_groups_ = std::max(few_groups, 2 * groups_.size());
+}
+
+gathering::open_object& gathering::open(group& g, partition_map::value_type& at, const event& e,
+                                        shared_cut planned) {
     auto& object = at.second.object;
     object = std::unique_ptr<open_object>(new open_object{g, at, now_, ++opened_});
     // Room that is never used would count as memory, and the object would be cut early for it.
@@ -204,7 +286,7 @@ gathering::open_object& gathering::open(group& g, partition_map::value_type& at,
     object->first = e.position;
     object->first_id = e.id;
     if (how_.key.uses_flow()) object->flow = e.flow;
-    if (plan_) object->planned = plan_->find(g.name, at.first, e.position);
+    object->planned = std::move(planned);
     auto& line = object->planned ? following_ : open_;
     object->turn = line.insert(line.end(), object.get());
     return *object;
@@ -321,17 +403,30 @@ void gathering::cut_largest(std::list<open_object*>& of) {
     }
 }
 
-void gathering::cut_opened_before(time_source::steady when) {
+bool gathering::cut_opened_before(time_source::steady when) {
+    const auto before = open_.size();
     while (!open_.empty() && open_.front()->opened <= when) cut(*open_.front());
+    return open_.size() < before;
+}
+
+bool gathering::cut_followed_since(time_source::steady when) {
+    if (!is_for_log() || following_.empty() || now_ > when) return false;
+    while (!following_.empty()) cut(*following_.front());
+    return true;
 }
 
 void gathering::cut_all() {
     while (!open_.empty()) cut(*open_.front());
+    if (is_for_log()) let_go(following_, last_position_);
     while (!following_.empty()) cut(*following_.front());
 }
 
 std::optional<time_source::steady> gathering::oldest() const {
     return open_.empty() ? std::nullopt : std::optional(open_.front()->opened);
+}
+
+std::optional<time_source::steady> gathering::following_since() const {
+    return is_for_log() && !following_.empty() ? std::optional(now_) : std::nullopt;
 }
 
 }  // namespace firehose::stages

@@ -31,8 +31,9 @@ struct batch_options {
     std::size_t bytes = 16u << 20;  ///< of a packed object; it may be larger by what one block packs to
     std::uint64_t count = std::numeric_limits<std::uint64_t>::max();  ///< of events in an object
     std::chrono::milliseconds age{60'000};  ///< of an object's first event; 0: no limit
-    std::size_t partitions =
-        10'000;  ///< of one input; events that would open more share an overflow partition
+    /// Of one input; events that would open more share an overflow partition. Of a log, those open at a time:
+    /// one more cuts those that were opened first, up to an eighth of them.
+    std::size_t partitions = 10'000;
     /// Half for what is open, half for what is on its way; a sixteenth and a block of at most 512 KiB on top
     /// for what belongs to the open. Less than twice `bytes` makes smaller objects.
     std::size_t memory = 64u << 20;
@@ -54,6 +55,9 @@ struct finished_object {
 /// earlier run knows the first event of an object, the object ends where it ended then.
 ///
 /// Name and bytes of an object follow from its events and its plan, from nothing else.
+///
+/// With the plan of a log, positions may begin again further back: then what is open is let go of, since its
+/// events come again.
 class gathering {
 public:
     gathering(const batch_options& how, std::shared_ptr<const cut_plan> plan, std::int64_t arrival_ms,
@@ -64,14 +68,24 @@ public:
 
     /// The events that follow are of one batch, whose obligation is split once for each object they reach.
     void begin_batch(time_source::steady now);
+    /// Every event of a log, whether it is added or not, in the order of reading.
+    void pass(std::uint64_t position);
     /// Needs targets. Returns those of them that no object can be made for; null when there are none.
     target_list add(const event& e, const ack_token& batch);
-    void cut_opened_before(time_source::steady when);
+    /// False when there was nothing to cut.
+    bool cut_opened_before(time_source::steady when);
+    /// At the end of the input. What follows the plan of a log whose end was not reached is let go of: the
+    /// next reading makes it whole.
     void cut_all();
+    /// Of a log, when no batch came since: objects of its plan whose last event may never come. A last
+    /// resort, since reading may only have paused.
+    bool cut_followed_since(time_source::steady when);
 
     std::vector<finished_object> take_finished() { return std::exchange(finished_, {}); }
     /// When the first of those that have no plan was opened.
     std::optional<time_source::steady> oldest() const;
+    /// When the last batch came, while objects follow the plan of a log.
+    std::optional<time_source::steady> following_since() const;
     std::size_t memory_used() const noexcept { return used_; }
     std::size_t open_objects() const noexcept { return open_.size() + following_.size(); }
 
@@ -91,9 +105,16 @@ private:
 
     const known_targets& look_up(const target_list& targets);
     group& group_of(std::vector<target> targets);
+    bool is_for_log() const noexcept { return plan_ && plan_->is_for_log(); }
+    using shared_cut = std::shared_ptr<const planned_cut>;
+    shared_cut planned_for(const group& g, const partition_map::value_type& at, const event& e) const;
+    void let_go(std::list<open_object*>& of, std::uint64_t ending_after);
+    void make_room_for_partition();
+    void forget_closed_partitions();
+    void forget_empty_groups();
     partition_map::value_type& place(group& g, const event& e);
     std::int64_t time_of(const event& e) const;
-    open_object& open(group& g, partition_map::value_type& at, const event& e);
+    open_object& open(group& g, partition_map::value_type& at, const event& e, shared_cut planned);
     void append(open_object& o, const event& e);
     bool block_is_full(const open_object& o) const;
     void make_room(byte_buffer& to, std::size_t more);
@@ -114,14 +135,17 @@ private:
     std::unordered_map<const void*, known_targets> seen_{};
     std::map<std::string, std::unique_ptr<group>, std::less<>> groups_;
     std::list<open_object*> open_{};       // oldest first
-    std::list<open_object*> following_{};  // a plan, which alone says where they end
+    std::list<open_object*> following_{};  // a plan, which says where they end
     std::vector<finished_object> finished_{};
     std::size_t partitions_ = 0;
+    std::size_t most_groups_;  // of a log, before the empty ones are forgotten
     std::size_t used_ = 0;
     std::uint64_t batch_ = 0;
     std::uint64_t opened_ = 0;
+    std::uint64_t last_position_ = 0;  // of a log
     time_source::steady now_{};
     std::uint64_t& overflowed_;
+    std::uint64_t& cut_by_partitions_;
     std::uint64_t& cut_by_memory_;
     std::uint64_t& objects_;
 };

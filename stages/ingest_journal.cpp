@@ -16,10 +16,11 @@ public:
           how_(how),
           view_(std::move(view)),
           x_(x),
-          next_(from.delivered()),
           window_([this](std::uint64_t upto) { commit(upto); }, x.ex),
           settled_(std::make_shared<wait_queue>(x.ex)),
-          load_(std::make_shared<load>()) {}
+          load_(std::make_shared<load>()) {
+        go_to_cursor();
+    }
 
     task<> run(sender<raw_event> out) {
         return with_scope(x_.ex,
@@ -30,11 +31,16 @@ private:
     struct load {
         std::size_t batches = 0, bytes = 0;
     };
-    struct open_block {
+    struct open_batch {
         log_position end;
-        time_source::wall accepted;
-        routing_stamp stamp;
+        time_source::wall accepted;  ///< its first events
+        routing_stamp stamp;         ///< the highest
     };
+
+    void go_to_cursor() {
+        unsettled_ = from_.delivered();
+        next_ = how_.begin_at ? std::min(unsettled_, how_.begin_at(unsettled_)) : unsettled_;
+    }
 
     task<> read_all(task_scope& s, sender<raw_event>& out) {
         s.spawn(wake_on_drain());
@@ -63,7 +69,7 @@ private:
             auto blocks = co_await from_.read(next_, how_.batch_bytes);
             if (blocks.has_error()) {
                 x_.log.error("the event log cannot be read", {{"reason", blocks.error().context()}});
-                co_await pause();
+                co_await pause(how_.read_again);
                 continue;
             }
             if (blocks->empty()) {
@@ -74,6 +80,7 @@ private:
             auto whole = make_batch(std::move(*blocks));
             const auto taken = co_await out.push(whole);
             if (!taken) co_return;
+            if (next_ >= from_.end() && how_.linger.count() > 0) co_await pause(how_.linger);
         }
     }
 
@@ -98,15 +105,15 @@ private:
         ++view_->losses;
         x_.log.warning("some events could be neither delivered nor kept; they are read again",
                        {{"from", from_.delivered()}});
-        co_await pause();
+        co_await pause(how_.read_again);
         window_.restart();
         open_.clear();
         view_->oldest.reset();
-        next_ = from_.delivered();
+        go_to_cursor();
     }
 
-    task<> pause() {
-        const auto later = x_.time.now() + how_.read_again;
+    task<> pause(std::chrono::milliseconds length) {
+        const auto later = x_.time.now() + length;
         while (x_.time.now() < later && !x_.stop.draining()) {
             const auto soon = std::min(later, x_.time.now() + std::chrono::milliseconds(100));
             co_await x_.time.sleep_until(soon);
@@ -117,23 +124,30 @@ private:
         std::vector<raw_event> events;
         std::vector<slab> slabs;
         std::size_t bytes = 0;
+        open_batch whole{next_, blocks.front().accepted, 0};
         for (auto& block : blocks) {
             const auto end = block.first + block.events.size();
+            const auto arrived = milliseconds_since_epoch(block.accepted);
             for (std::size_t i = 0; i < block.events.size(); ++i) {
                 const auto position = block.first + i;
                 if (position < next_) continue;
                 raw_event e;
                 e.bytes = block.events[i];
                 e.line = position;
+                e.offset = position;
+                e.arrived_ms = arrived;
+                e.settled = position < unsettled_;
                 e.flow = as_bytes(block.flow);
                 e.stamp = block.stamp;
                 bytes += e.bytes.size();
                 events.push_back(e);
             }
             next_ = std::max(next_, end);
-            open_.push_back({next_, block.accepted, block.stamp});
+            whole.stamp = std::max(whole.stamp, block.stamp);
             if (slabs.empty() || slabs.back() != block.backing) slabs.push_back(std::move(block.backing));
         }
+        whole.end = next_;
+        open_.push_back(whole);
         view_->oldest = open_.front().accepted;
         ++load_->batches;
         load_->bytes += bytes;
@@ -185,11 +199,12 @@ private:
     const ingest_journal::options& how_;
     std::shared_ptr<ingest_journal::view> view_;
     context& x_;
-    log_position next_;
+    log_position next_ = 0;
+    log_position unsettled_ = 0;  ///< what comes before it has its verdict
     ack_window window_;
     std::shared_ptr<wait_queue> settled_;
     std::shared_ptr<load> load_;
-    std::deque<open_block> open_{};
+    std::deque<open_batch> open_{};
 };
 
 }  // namespace

@@ -29,10 +29,16 @@ public:
         std::size_t max_in_flight_bytes = 32 << 20;   ///< without a verdict
         std::size_t max_in_flight = 4096;             ///< batches without a verdict
         std::chrono::milliseconds save_every{1'000};  ///< the cursor
-        /// Told for each block of events, how long after its acceptance all of it had its verdict; may be
-        /// empty.
+        /// Told for each batch, how long after the acceptance of its first events all of it had its verdict;
+        /// may be empty.
         std::function<void(std::chrono::duration<double>)> settled{};
         std::chrono::milliseconds read_again{1'000};  ///< after a loss, or a log that cannot be read
+        /// Pause at the end of the log, so that fewer and larger batches wait for a verdict.
+        std::chrono::milliseconds linger{0};
+        /// Where to begin, so that what was made of events on both sides of a position can be made again
+        /// (cut_plan::begin_reading); the events before the position are marked `settled`. Empty: at the
+        /// position.
+        std::function<log_position(log_position)> begin_at{};
     };
 
     /// For the metrics; shared, because the source itself moves into the pipeline.

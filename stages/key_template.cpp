@@ -187,7 +187,7 @@ std::string key_template::check(packing how) const {
     const auto has = [this](kind what) {
         return std::ranges::any_of(pieces_, [what](const piece& p) { return p.what == what; });
     };
-    if (!has(kind::hash) && !(has(kind::first) && has(kind::last)))
+    if (!uses_hash() && !(has(kind::first) && has(kind::last)))
         return "must name {hash}, or {first} and {last}: otherwise objects would overwrite one another";
     for (std::size_t i = 1; i < pieces_.size(); ++i)
         if (pieces_[i].what == kind::prefix) return "may have {prefix} at its beginning only";
@@ -211,6 +211,10 @@ std::string key_template::check(packing how) const {
     if (gz != (how == packing::gzip) || zst != (how == packing::zstd))
         return "must end in " + std::string(extension_of(how)) + " or {ext}: readers go by the ending";
     return {};
+}
+
+bool key_template::uses_hash() const noexcept {
+    return std::ranges::any_of(pieces_, [](const piece& p) { return p.what == kind::hash; });
 }
 
 std::string key_template::partition(const partition_values& of) const {

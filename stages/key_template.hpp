@@ -48,6 +48,7 @@ public:
     /// Events whose times fall into the same unit may share a partition; 0: the time plays no part.
     std::int64_t time_unit_ms() const noexcept { return unit_ms_; }
     bool uses_flow() const noexcept { return flow_; }
+    bool uses_hash() const noexcept;
 
     /// Names a partition; for people to read, and for finish().
     std::string partition(const partition_values& of) const;

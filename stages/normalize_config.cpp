@@ -270,6 +270,8 @@ bool normalize_config::normalize(const raw_event& line, event& out) {
     if (reading.what.flow.empty()) reading.what.flow = as_text(line.flow);
     reading.what.targets = route(reading, line.stamp);
     reading.what.position = line.offset;
+    reading.what.arrived_ms = line.arrived_ms;
+    reading.what.settled = line.settled;
     out = std::move(reading.what);
     return true;
 }

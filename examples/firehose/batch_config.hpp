@@ -4,6 +4,7 @@
 #include "stages/event_reader.hpp"
 #include "stages/gathering.hpp"
 
+#include <cstddef>
 #include <string>
 #include <vector>
 
@@ -11,6 +12,9 @@ namespace firehose::app {
 
 /// Reads and checks it; faults go where the reader's go.
 stages::batch_options read_batch(const object_reader& from);
+
+/// They fill whenever gather() waits for room; a few reads in each are enough to go on with.
+inline constexpr std::size_t edge_bytes_before_gather = 1u << 20;
 
 /// Where an event says when it happened: LeadConduit's place, then the event stream's.
 std::vector<std::string> default_timestamps();

@@ -70,6 +70,7 @@ task<> daemon::serve_and_release(context& x) {
     bench_.reset();
     window_.reset();
     live_.reset();
+    plan_.reset();
     log_store_.reset();
     if (failure) std::rethrow_exception(failure);
 }
@@ -91,32 +92,37 @@ task<> daemon::live(task_scope& s, context& x) {
 }
 
 task<> daemon::recover(context& x) {
-    auto log = co_await stages::event_log::open(x, files_, how_.data_dir, how_.server.log);
-    if (log.has_value()) {
-        log_store_ = std::move(*log);
-        window_ = std::make_unique<stages::log_window>(x, *log_store_, window_bytes);
-        const live_configuration::parts with{files_, stores_, *log_store_};
-        auto live = co_await live_configuration::open(x, with, how_);
-        if (live.has_value()) {
-            live_ = std::move(*live);
-            auto options = bench_options(how_, stores_);
-            options.credentials = live_->credentials();
-            auto bench = co_await stages::workbench::open(x, std::move(options));
-            if (bench.has_value()) {
-                bench_ = std::move(*bench);
-                live_->attach(*bench_, nullptr);
-                co_return;
-            }
-            problem_ = bench.error().context();
-        } else {
-            problem_ = live.error().context();
-        }
-    } else {
-        problem_ = log.error().context();
-    }
+    const auto opened = co_await open_stores(x);
+    if (opened.has_value()) co_return;
+    problem_ = opened.error().context();
     x.log.error("the data directory cannot be used, so nothing is accepted", {{"reason", problem_}});
     for (unsigned i = 0; i < shards_; ++i)
         asio::post(all_[i], [&stop = contexts_[i]->stop] { stop.request_drain(); });
+}
+
+task<result<>> daemon::open_stores(context& x) {
+    auto log = co_await stages::event_log::open(x, files_, how_.data_dir, how_.server.log);
+    if (log.has_error()) co_return log.error();
+    log_store_ = std::move(*log);
+    window_ = std::make_unique<stages::log_window>(x, *log_store_, window_bytes);
+    if (how_.batch) {
+        auto settled = [this] { return log_store_->saved(); };
+        auto plan = co_await stages::cut_plan::open_for_log(x, files_, how_.data_dir / "events" / "plan",
+                                                            log_store_->end(), std::move(settled));
+        if (plan.has_error()) co_return plan.error();
+        plan_ = std::move(*plan);
+    }
+    const live_configuration::parts with{files_, stores_, *log_store_, plan_.get()};
+    auto live = co_await live_configuration::open(x, with, how_);
+    if (live.has_error()) co_return live.error();
+    live_ = std::move(*live);
+    auto options = bench_options(how_, stores_);
+    options.credentials = live_->credentials();
+    auto bench = co_await stages::workbench::open(x, std::move(options));
+    if (bench.has_error()) co_return bench.error();
+    bench_ = std::move(*bench);
+    live_->attach(*bench_, nullptr);
+    co_return result<>();
 }
 
 void daemon::announce(context& x) {

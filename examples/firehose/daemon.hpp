@@ -11,6 +11,7 @@
 #include "examples/firehose/service_manager.hpp"
 #include "pipeline/run.hpp"
 #include "pipeline/scope.hpp"
+#include "stages/cut_plan.hpp"
 #include "stages/ingest_journal.hpp"
 #include "stages/workbench.hpp"
 
@@ -69,6 +70,7 @@ private:
     task<> live(task_scope& s, context& x);
     task<> say_goodbye(context& x);
     task<> recover(context& x);
+    task<result<>> open_stores(context& x);
     void announce(context& x);
     void close(context& x);
 
@@ -137,6 +139,7 @@ private:
     std::unique_ptr<stages::log_window> window_{};
     std::unique_ptr<live_configuration> live_{};
     std::unique_ptr<stages::workbench> bench_{};
+    std::shared_ptr<stages::cut_plan> plan_{};  ///< of the layout "batch"
     std::shared_ptr<const stages::ingest_journal::view> progress_{};
     latency_histogram settled_{};
     destination_metrics destinations_{};

@@ -4,7 +4,15 @@
 #include "pipeline/scope.hpp"
 #include "stages/reference.hpp"
 
+#include <chrono>
+#include <limits>
+
 namespace firehose::app {
+namespace {
+
+constexpr std::chrono::milliseconds batch_linger{50};  // little beside the age of an object
+
+}  // namespace
 
 task<> daemon::deliver(context& x) {
     return with_scope(x.ex, [this, &x](task_scope& s) {
@@ -24,6 +32,13 @@ task<result<stages::log_receipt>> daemon::keep_pulled(stages::log_append events)
 task<> daemon::deliver_log(context& x) {
     stages::ingest_journal::options options;
     options.settled = [this](std::chrono::duration<double> took) { settled_.observe(took); };
+    if (how_.batch) {
+        // What is gathered has no verdict before its object has one: gather() bounds it, not the source.
+        options.max_in_flight = std::numeric_limits<std::size_t>::max();
+        options.max_in_flight_bytes = std::numeric_limits<std::size_t>::max();
+        options.linger = batch_linger;
+        options.begin_at = [this](stages::log_position from) { return plan_->begin_reading(from); };
+    }
     stages::ingest_journal source(*log_store_, options);
     progress_ = source.look();
     live_->attach(*bench_, progress_);
@@ -33,6 +48,13 @@ task<> daemon::deliver_log(context& x) {
     routing.refused = [&x](const stages::refusal& r) {
         x.log.error("an accepted event cannot be read", {{"position", r.line}, {"reason", r.reason}});
     };
+    if (how_.batch) {
+        stages::gather::options batch{*how_.batch, plan_};
+        auto pipeline = stages::batch_pipeline(std::move(source), std::move(routing), std::move(batch),
+                                               bench_->delivery(), how_.services);
+        co_await pipeline.run(x);
+        co_return;
+    }
     auto pipeline =
         stages::reference_pipeline(std::move(source), std::move(routing), bench_->delivery(), how_.services);
     co_await pipeline.run(x);

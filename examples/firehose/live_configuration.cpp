@@ -36,9 +36,9 @@ task<result<std::unique_ptr<live_configuration>>> live_configuration::open(conte
     // A credential that is missing stops the destination; it does not make its events dead letters.
     how.check = stages::apart_from_spool({}, file.base_directory, file.data_dir);
     how.last_used = with.log.last_stamp();
-    auto waiting = co_await with.log.read(with.log.delivered(), 1);
-    if (waiting.has_error()) co_return waiting.error();
-    if (!waiting->empty()) how.oldest = waiting->front().stamp;
+    auto first = co_await stamp_at(with, with.log.delivered());
+    if (first.has_error()) co_return first.error();
+    how.oldest = *first;
     const auto oldest = how.oldest;
     auto flows = co_await stages::flow_book::open(x, with.fs, file.data_dir, std::move(how));
     if (flows.has_error()) co_return flows.error();
@@ -80,6 +80,16 @@ void live_configuration::attach(stages::workbench& bench,
     progress_ = std::move(progress);
 }
 
+/// Of the first event that is read for the sake of those from a position on.
+task<result<std::optional<stages::routing_stamp>>> live_configuration::stamp_at(parts with,
+                                                                                stages::log_position from) {
+    auto found = co_await with.log.read(with.plan ? with.plan->read_from(from) : from, 1);
+    if (found.has_error()) co_return found.error();
+    std::optional<stages::routing_stamp> stamp;
+    if (!found->empty()) stamp = found->front().stamp;
+    co_return stamp;
+}
+
 /// The lowest stamp that an event without a durable verdict may have; nothing when there is no such event.
 task<std::optional<stages::routing_stamp>> live_configuration::oldest_needed() {
     auto& log = with_.log;
@@ -88,6 +98,10 @@ task<std::optional<stages::routing_stamp>> live_configuration::oldest_needed() {
     if (upto < log.end()) oldest = progress_ ? progress_->stamp : 0;
     co_await log.save_delivered();
     if (log.saved() < upto) oldest = 0;
+    if (with_.plan && oldest.value_or(0) > 0) {
+        const auto again = co_await stamp_at(with_, upto);
+        oldest = again.has_value() ? again->value_or(0) : 0;
+    }
     if (const auto coming = log.appending()) oldest = std::min(oldest.value_or(*coming), *coming);
     co_return oldest;
 }

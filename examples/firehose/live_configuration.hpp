@@ -3,6 +3,7 @@
 #include "examples/firehose/config.hpp"
 #include "examples/firehose/credential_book.hpp"
 #include "pipeline/semaphore.hpp"
+#include "stages/cut_plan.hpp"
 #include "stages/event_log.hpp"
 #include "stages/flow_book.hpp"
 #include "stages/ingest_journal.hpp"
@@ -36,6 +37,7 @@ public:
         storage::file_system& fs;
         const storage::registry& stores;
         stages::event_log& log;
+        const stages::cut_plan* plan = nullptr;  ///< of the layout "batch"
     };
     /// `file` is what the process starts with; `log`, recovered, says what undelivered events need.
     static task<result<std::unique_ptr<live_configuration>>> open(context& x, parts with,
@@ -95,6 +97,7 @@ public:
 private:
     live_configuration(context& x, parts with, const configuration& file);
     task<std::optional<stages::routing_stamp>> oldest_needed();
+    static task<result<std::optional<stages::routing_stamp>>> stamp_at(parts with, stages::log_position from);
     std::optional<boost::json::object> in_file(std::string_view section, std::string_view id) const;
     std::vector<std::string> ids_in_file(std::string_view section) const;
     void put_in_force(const std::string& id);

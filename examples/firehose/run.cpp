@@ -1,5 +1,6 @@
 /// firehose run: one shot. Deliver the input, try what is spooled once, close the books.
 #include "pipeline/run.hpp"
+#include "examples/firehose/batch_config.hpp"
 #include "examples/firehose/bench_options.hpp"
 #include "examples/firehose/closing_account.hpp"
 #include "examples/firehose/console.hpp"
@@ -279,8 +280,7 @@ int run_verb(const run_arguments& args) {
     options.log = console_log();
     one_shot job(configured.what, stores, std::move(inputs), std::move(streams), options.log);
     options.blocking_threads = std::max(8U, 2 * job.shards());
-    // Edges before gather() fill whenever it waits for room; a few reads in each are enough to go on with.
-    if (configured.what.batch) options.queue_bytes = 1 << 20;
+    if (configured.what.batch) options.queue_bytes = edge_bytes_before_gather;
     const auto root = [&job](unsigned shard, context& x, const std::vector<executor>& all) {
         return job.run(shard, x, all);
     };

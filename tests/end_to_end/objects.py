@@ -54,10 +54,22 @@ def unpack(key, data):
     return unzstd(data) if key.endswith(".zst") else data
 
 
+def lines_in(objects):
+    """Of all objects, by key, without their ends; each object ends with a line."""
+    found = []
+    for key, data in objects.items():
+        text = unpack(key, data)
+        if not text.endswith(b"\n"):
+            raise AssertionError(f"{key} ends within a line")
+        found += text.split(b"\n")[:-1]
+    return found
+
+
 class Sink(http.server.ThreadingHTTPServer):
     """Takes PUTs like an S3 server that checks no signatures; refuses the first `refusals` of them."""
 
     daemon_threads = True
+    request_queue_size = 256  # connections that come at once
 
     def __init__(self, refusals=0):
         self.objects, self.headers, self.refusals, self.lock = {}, {}, refusals, threading.Lock()
@@ -67,6 +79,9 @@ class Sink(http.server.ThreadingHTTPServer):
     @property
     def endpoint(self):
         return f"http://127.0.0.1:{self.server_address[1]}"
+
+    def handle_error(self, *_):
+        """Clients are killed."""
 
 
 class _Handler(http.server.BaseHTTPRequestHandler):

@@ -10,7 +10,7 @@ import signal
 import threading
 import unittest
 
-from objects import Sink, unpack
+from objects import Sink, lines_in, unpack
 from support import ALL_DELIVERED, EVENTS, SANITIZED, EndToEnd, directory, say
 
 KILLS = int(os.environ.get("FIREHOSE_KILLS", "8"))
@@ -38,12 +38,7 @@ class Batch(EndToEnd):
 
     def check_each_event_once(self, objects, lines):
         """Unpacked by an independent reader: every line is in exactly one object, byte for byte."""
-        found = []
-        for key, data in objects.items():
-            text = unpack(key, data)
-            self.assertTrue(text.endswith(b"\n"), key)
-            found += text.split(b"\n")[:-1]
-        self.assertEqual(sorted(found), sorted(lines.splitlines()))
+        self.assertEqual(sorted(lines_in(objects)), sorted(lines.splitlines()))
 
     def test_every_format_holds_every_event_once(self):
         lines = self.generate(EVENTS, "--flows", "5")
