@@ -51,9 +51,9 @@ struct lane {
     http::retry_budget retries{};  ///< second and later attempts of live events
     semaphore permits;
     wait_queue gate_changed;
-    std::size_t queued_bytes = 0;   ///< waiting in memory for a permit
-    bool overflowing = false;       ///< new events go to the spool until half the queue is free
-    std::uint64_t last_wanted = 0;  ///< number of the batch that last brought an event
+    std::size_t queued_bytes = 0;     ///< waiting in memory for a permit
+    std::optional<error> overflow{};  ///< why new events go to the spool until half the queue is free
+    std::uint64_t last_wanted = 0;    ///< number of the batch that last brought an event
 };
 
 /// Single shard. Outlives the upload stages that use it. Lanes appear when an event names their

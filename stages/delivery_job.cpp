@@ -86,10 +86,6 @@ spool_entry delivery_job::entry() {
     if (why_->retry_after()) pause = std::max(pause, *why_->retry_after());
     h.next_at = h.first_failed_at + pause;
     h.last_error = describe_failure(*why_);
-    attempt_note first;
-    first.at = h.first_failed_at;
-    first.why = h.last_error;
-    remember(h.history, std::move(first));
     return kept;
 }
 

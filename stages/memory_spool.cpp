@@ -5,9 +5,14 @@
 namespace firehose::stages {
 namespace {
 
+spool_header with_history(spool_header header) {
+    if (header.history.empty()) header.history = first_failure(header);
+    return header;
+}
+
 memory_spool::entry to_entry(const spool_entry& from) {
     memory_spool::entry out;
-    out.header = from.header;
+    out.header = with_history(from.header);
     out.body = as_text(from.body);
     return out;
 }
@@ -19,7 +24,7 @@ task<result<>> memory_spool::append(std::span<const spool_entry> entries) {
     for (const spool_entry& one : entries) {
         queue& q = queues_[one.header.to];
         record& made = q.records[next_record_++];
-        made.what.header = one.header;
+        made.what.header = with_history(one.header);
         made.body = copy_to_slab(as_text(one.body));
         made.what.body = as_text(one.body);
         made.touched = time_.wall_now();

@@ -16,6 +16,15 @@ failure describe_failure(const error& e) {
 
 task<> spool_backend::hold_leases() { co_return; }
 
+std::vector<attempt_note> first_failure(const spool_header& header) {
+    std::vector<attempt_note> history;
+    attempt_note first;
+    first.at = header.first_failed_at;
+    first.why = header.last_error;
+    remember(history, std::move(first));
+    return history;
+}
+
 void remember(std::vector<attempt_note>& history, attempt_note note) {
     note.why.message.resize(whole_characters(note.why.message, history_message));
     if (history.size() >= history_limit) history.erase(history.begin() + 1);

@@ -50,8 +50,12 @@ struct spool_header {
     time_source::wall first_failed_at{};
     time_source::wall next_at{};  ///< not before this instant
     failure last_error{};
-    std::vector<attempt_note> history{};  ///< in order, history_limit at most: see remember()
+    /// In order, history_limit at most: see remember(). What is appended may leave it to first_failure().
+    std::vector<attempt_note> history{};
 };
+
+/// The history of a record that has failed once, before it came to the spool.
+std::vector<attempt_note> first_failure(const spool_header& header);
 
 inline constexpr std::size_t history_limit = 8;
 inline constexpr std::size_t history_message = 200;

@@ -140,7 +140,8 @@ std::string encode_put(const spool_header& header) {
     if (header.events != 1) o["events"] = header.events;
     o["key"] = header.key;
     o["last_error"] = to_json(header.last_error, here.memory());
-    if (!header.history.empty()) o["history"] = to_json(header.history, here.memory());
+    const bool failed_again = header.attempts > 0 || header.history.size() > 1;
+    if (failed_again) o["history"] = to_json(header.history, here.memory());
     std::string out;
     out.reserve(1024);
     out.resize(put_fixed);
@@ -189,6 +190,7 @@ std::optional<spool_header> parse_header(const put_view& put) {
     header.attempts = put.when.attempts;
     header.next_at = put.when.next_at;
     header.first_failed_at = put.when.first_failed_at;
+    if (header.history.empty() && header.attempts == 0) header.history = first_failure(header);
     return header;
 }
 

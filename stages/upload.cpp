@@ -127,9 +127,9 @@ private:
         // Records of the spool are few, since unspool paces them: they wait in the lane, so that those of
         // other destinations do not wait behind them.
         while (!stop && !job.from_spool() && !shared_.has_room(l, job.bytes())) {
-            if (l.overflowing || shared_.others_run_dry(l)) {
-                l.overflowing = true;
-                line_.spool(std::move(job), error(disposition::slow_down, overflow_text(l.to)));
+            if (l.overflow || shared_.others_run_dry(l)) {
+                if (!l.overflow) l.overflow = error(disposition::slow_down, overflow_text(l.to));
+                line_.spool(std::move(job), *l.overflow);
                 co_return;
             }
             const auto woken = co_await wait_on(shared_.room_changed());
@@ -209,7 +209,7 @@ private:
 
     void release_room(lane& l, std::size_t bytes) {
         l.queued_bytes -= bytes;
-        if (l.queued_bytes * 2 <= shared_.options().queue_bytes) l.overflowing = false;
+        if (l.queued_bytes * 2 <= shared_.options().queue_bytes) l.overflow.reset();
         shared_.room_changed().wake_all();
     }
 

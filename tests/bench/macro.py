@@ -14,8 +14,9 @@ Groups of rows, all by default:
     sizes      gzip with 1/100, 1/10, 1 and 10 times the events
     soak       gzip, 86.4 times the events through standard input, once: a day at 1,000 events a second; what its memory
                did in the first and in the second half of it
-    dead       one object per event, a tenth of the events: a healthy target alone, beside a second healthy one, beside one
-               whose port is closed, and beside one that accepts and never answers; the rate is the first one's
+    dead       a healthy target alone, beside a second healthy one, beside one whose port is closed, and beside one that
+               accepts and never answers; one object per event, of a tenth of the events, and gzip in objects of 1 MiB; the rate
+               is the first one's
 
 For each row: CPU seconds (user and system, of firehose alone) per million events, events a second, peak memory, bytes
 written; the median of the repetitions with the least and the largest. One more run, which is not timed, counts allocations and
@@ -73,6 +74,7 @@ class Row:
     flows: int = 1
     part: float = 1  # of the events
     dead: str = ""  # "", "closed" or "silent": a second target
+    bytes: int = 0  # of an object; 0: the default
     partitioned: bool = False
     rounds: int = 0  # how often the input goes through standard input; 0: it is read as a file, once
 
@@ -90,7 +92,11 @@ GROUPS = {
     "dead": [Row("event, alone", layout="event", part=0.1),
              Row("event, beside a healthy one", layout="event", part=0.1, targets=2),
              Row("event, beside a closed port", layout="event", part=0.1, dead="closed"),
-             Row("event, beside a silent one", layout="event", part=0.1, dead="silent")],
+             Row("event, beside a silent one", layout="event", part=0.1, dead="silent"),
+             Row("gzip, alone", bytes=1 << 20),
+             Row("gzip, beside a healthy one", bytes=1 << 20, targets=2),
+             Row("gzip, beside a closed port", bytes=1 << 20, dead="closed"),
+             Row("gzip, beside a silent one", bytes=1 << 20, dead="silent")],
 }  # fmt: skip
 
 
@@ -184,7 +190,7 @@ def configure(where, endpoints, row):
             credentials[name]["ca_file"] = os.path.join(where, "sink.crt")
         services[f"aws{i}"] = {"type": "s3", "enabled": True, "credential_id": name, "bucket": "bench"}
     key = ("{prefix}/{flow}" if row.partitioned else "{prefix}") + "/{first}-{last}-{hash}.{ext}"
-    batch = {"format": row.format, "key": key, "partitions": 20_000}
+    batch = {"format": row.format, "key": key, "partitions": 20_000, **({"bytes": row.bytes} if row.bytes else {})}
     document = {
         "data_dir": "data",
         "credentials": credentials,
@@ -315,7 +321,7 @@ class Bench:
         if not good:
             sys.exit(f"{row.name}: exit code {ran.code}, {account}")
         count = {k: sum(c[k] for c in counts) for k in ("requests", "bytes", "connections")}
-        seconds = counts[0]["seconds"] if row.layout == "event" else ran.seconds
+        seconds = counts[0]["seconds"] if row.layout == "event" or row.bytes else ran.seconds
         return {"cpu": ran.cpu / events * 1e6, "rate": events / seconds, "peak": ran.memory.peak / 1024,
                 "halves": [kib / 1024 for kib in ran.memory.halves()], **count}  # fmt: skip
 

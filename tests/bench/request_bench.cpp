@@ -1,5 +1,8 @@
-// CPU nanoseconds per S3 signature with the day's key cached, per derived key, and per SHA-256 of a body.
+// CPU nanoseconds of the pieces of a delivery: object key, signature, body hash, verdict on a refusal.
 #include "http/digest.hpp"
+#include "stages/key_template.hpp"
+#include "storage/object_key.hpp"
+#include "storage/s3_errors.hpp"
 #include "storage/s3_exchange.hpp"
 
 #include <chrono>
@@ -52,6 +55,29 @@ int main(int argc, char** argv) {
                   http::sha256_value{};
     };
     std::printf("derive a day's key         %8.0f ns\n", nanoseconds_each(times / 10, derive));
+
+    const std::string ids[] = {"66f1c0de940df5a34a388801", "66f1c0de940df5a34a388802"};
+    const auto key = [&](int i) {
+        failed |= storage::event_key("my/prefix", "66f1c0de940df5a34a388800", ids[i % 2]).empty();
+    };
+    std::printf("key of an event's object   %8.0f ns\n", nanoseconds_each(times, key));
+
+    using stages::key_template;
+    const auto names = key_template::parse(key_template::default_text(), stages::packing::gzip).what;
+    const auto partition = names.partition({"66f1c0de940df5a34a388803", 1'772'473'618'971, {}});
+    const auto name = [&](int i) {
+        failed |= names.finish(partition, {ids[i % 2], ids[0], "0123456789abcdef", 1000}).empty();
+    };
+    std::printf("name of a gathered object  %8.0f ns\n", nanoseconds_each(times, name));
+
+    const std::string refusal =
+        "<?xml version=\"1.0\" encoding=\"UTF-8\"?><Error><Code>SlowDown</Code><Message>Please reduce your "
+        "request rate.</Message><RequestId>4442587FB7D0A2F9</RequestId></Error>";
+    const auto verdict = [&](int) {
+        const auto said = storage::read_error_body(refusal);
+        failed |= storage::judge_s3(503, said.code).what != disposition::slow_down;
+    };
+    std::printf("verdict on a 503 with XML  %8.0f ns\n", nanoseconds_each(times / 10, verdict));
 
     const std::string body(1024, 'x');
     const auto hash = [&](int) { failed |= http::sha256(body) == http::sha256_value{}; };
