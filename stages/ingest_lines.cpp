@@ -11,6 +11,8 @@
 #include <optional>
 #include <poll.h>
 #include <sys/eventfd.h>
+#include <sys/stat.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 namespace firehose::stages {
@@ -56,6 +58,32 @@ read_outcome read_or_bell(int input, int bell, std::span<std::byte> into) {
     }
 }
 
+bool is_regular(int file) {
+    struct stat about{};
+    return ::fstat(file, &about) == 0 && S_ISREG(about.st_mode);
+}
+
+/// What the system has in memory is read without waiting, by the core that parses it; the rest, and every
+/// error, is left to read_or_bell().
+class cached_reads {
+public:
+    explicit cached_reads(int file) : file_(file), possible_(is_regular(file)) {}
+
+    std::optional<std::size_t> read(std::span<std::byte> into) {
+        if (!possible_) return std::nullopt;
+        const iovec piece{into.data(), into.size()};
+        const auto n = ::preadv2(file_, &piece, 1, at_file_position, RWF_NOWAIT);
+        if (n >= 0) return static_cast<std::size_t>(n);
+        if (errno != EAGAIN && errno != EINTR) possible_ = false;  // not on this file system
+        return std::nullopt;
+    }
+
+private:
+    static constexpr off_t at_file_position = -1;
+    int file_;
+    bool possible_;
+};
+
 /// Rings when the shard drains, and when the scope it runs in ends.
 task<> ring_on_drain(stop_state& stop, int bell) {
     struct ringer {
@@ -75,6 +103,7 @@ public:
           report_(report),
           x_(x),
           input_(std::move(input)),
+          cached_(input_.get()),
           bell_(::eventfd(0, EFD_CLOEXEC)),
           name_(std::move(name)),
           settled_(std::make_shared<wait_queue>(x.ex)),
@@ -112,11 +141,7 @@ private:
         for (;;) {
             while (too_much_in_flight()) co_await settled_->async_wait(use_task);
             if (state_->lost) co_return;
-            auto read = [input = input_.get(), bell = bell_.get(), space = lines_.space()] {
-                return read_or_bell(input, bell, space);
-            };
-            auto arriving = run_blocking(x_.blocking, read);
-            const read_outcome got = co_await std::move(arriving);
+            const read_outcome got = co_await read_some();
             if (got.error != 0) report_.failure = "read(" + name_ + "): " + std::strerror(got.error);
             if (got.error != 0 || got.interrupted) co_return;
             auto found = got.count == 0 ? lines_.finish() : lines_.filled(got.count);
@@ -128,6 +153,19 @@ private:
             }
             if (report_.complete) co_return;
         }
+    }
+
+    task<read_outcome> read_some() {
+        if (x_.stop.draining()) co_return read_outcome{0, 0, true};
+        const auto space = lines_.space();
+        // What was read before goes on first, while it is in the core's caches.
+        co_await asio::post(x_.ex, use_task);
+        if (const auto n = cached_.read(space)) co_return read_outcome{*n, 0, false};
+        auto read = [input = input_.get(), bell = bell_.get(), space] {
+            return read_or_bell(input, bell, space);
+        };
+        auto arriving = run_blocking(x_.blocking, read);
+        co_return co_await std::move(arriving);
     }
 
     bool too_much_in_flight() const {
@@ -158,6 +196,7 @@ private:
     ingest_lines::report& report_;
     context& x_;
     descriptor input_;
+    cached_reads cached_;
     descriptor bell_;
     std::string name_;
     std::shared_ptr<wait_queue> settled_;

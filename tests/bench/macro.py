@@ -7,7 +7,7 @@ Groups of rows, all by default:
     formats    layout "batch": gzip, zstd, none; everything arrives in the sink, unpacked and compared (see below)
     unchecked  the same without the full JSON check ("check": "fields")
     tls        gzip and none over TLS
-    shards     gzip and none on one shard and on two
+    shards     gzip and none on one shard that has one core, on one that has them all, and on two
     event      one object per event, over HTTP and TLS; a fifth of the events
     targets    gzip to one, two and eight services
     flows      gzip with 1, 100 and 10,000 flows in as many partitions
@@ -70,6 +70,7 @@ class Row:
     check: str = "full"
     tls: bool = False
     shards: int = 0
+    cores: int = 0  # that firehose may use; 0: all
     targets: int = 1
     flows: int = 1
     part: float = 1  # of the events
@@ -83,7 +84,8 @@ GROUPS = {
     "formats": [Row(f, format=f) for f in ("gzip", "zstd", "none")],
     "unchecked": [Row(f + ", fields", format=f, check="fields") for f in ("gzip", "zstd", "none")],
     "tls": [Row(f + ", TLS", format=f, tls=True) for f in ("gzip", "none")],
-    "shards": [Row(f"{f}, {n} shard{'s' * (n > 1)}", format=f, shards=n) for f in ("gzip", "none") for n in (1, 2)],
+    "shards": [Row(f"{f}, {n} shard{'s' * (n > 1)}{', 1 core' * c}", format=f, shards=n, cores=c)
+               for f in ("gzip", "none") for n, c in ((1, 1), (1, 0), (2, 0))],
     "event": [Row("event" + ", TLS" * tls, layout="event", tls=tls, part=0.2) for tls in (False, True)],
     "targets": [Row(f"gzip, {n} target{'s' * (n > 1)}", targets=n) for n in (1, 2, 8)],
     "flows": [Row(f"gzip, {n} flows", flows=n, partitioned=True) for n in (1, 100, 10_000)],
@@ -137,12 +139,14 @@ class Ran:
     last: bytes  # line of standard output
 
 
-def run(arguments, where, environment=None, stdin=subprocess.DEVNULL, end=None):
+def run(arguments, where, environment=None, stdin=subprocess.DEVNULL, end=None, cores=0):
     """Until it ends by itself, or until `end`, which is called meanwhile, has returned; then it is asked to end."""
     with open(os.path.join(where, "out"), "wb") as out, open(os.path.join(where, "err"), "wb") as err:
         began = time.monotonic()
         process = subprocess.Popen(arguments, cwd=where, stdout=out, stderr=err, stdin=stdin,
                                    env={**os.environ, **(environment or {})})  # fmt: skip
+        if cores:
+            os.sched_setaffinity(process.pid, range(cores))  # before it has other threads
         memory = Memory(process.pid)
         if end:
             end()
@@ -209,7 +213,7 @@ def firehose(binary, where, endpoints, row, input, environment=None):
     command = [binary, "run", "--config", "firehose.json", "--json"]
     secret = {"BENCH_SECRET": "secret", **(environment or {})}
     if not row.rounds:
-        return run([*command, input], where, secret)
+        return run([*command, input], where, secret, cores=row.cores)
     feeder = subprocess.Popen(["sh", "-c", 'for _ in $(seq "$1"); do cat "$2"; done', "sh", str(row.rounds), input],
                               stdout=subprocess.PIPE)  # fmt: skip
     ran = run([*command, "-"], where, secret, feeder.stdout)
