@@ -63,8 +63,8 @@ bool is_regular(int file) {
     return ::fstat(file, &about) == 0 && S_ISREG(about.st_mode);
 }
 
-/// What the system has in memory is read without waiting, by the core that parses it; the rest, and every
-/// error, is left to read_or_bell().
+/// What the system has in memory is read without waiting, by the core that parses it; the rest, errors and
+/// the end are left to read_or_bell().
 class cached_reads {
 public:
     explicit cached_reads(int file) : file_(file), possible_(is_regular(file)) {}
@@ -73,8 +73,8 @@ public:
         if (!possible_) return std::nullopt;
         const iovec piece{into.data(), into.size()};
         const auto n = ::preadv2(file_, &piece, 1, at_file_position, RWF_NOWAIT);
-        if (n >= 0) return static_cast<std::size_t>(n);
-        if (errno != EAGAIN && errno != EINTR) possible_ = false;  // not on this file system
+        if (n > 0) return static_cast<std::size_t>(n);
+        if (n < 0 && errno != EAGAIN && errno != EINTR) possible_ = false;  // not on this file system
         return std::nullopt;
     }
 

@@ -5,6 +5,7 @@ import json
 import re
 import signal
 import ssl
+import threading
 import time
 
 from support import EndToEnd
@@ -99,6 +100,17 @@ class Serving(EndToEnd):
             if process.process.poll() is not None or time.monotonic() > deadline:
                 self.fail("it does not happen; standard error:\n" + process.errors_so_far().decode()[-4000:])
             time.sleep(0.01)
+
+    def kill_while(self, process, jobs, seconds):
+        """kill -9 after so many seconds of all jobs at once; they end when they notice."""
+        workers = [threading.Thread(target=job) for job in jobs]
+        for worker in workers:
+            worker.start()
+        time.sleep(seconds)
+        process.signal(signal.SIGKILL)
+        process.wait()
+        for worker in workers:
+            worker.join()
 
     def stop(self, process, code=0):
         process.signal(signal.SIGTERM)

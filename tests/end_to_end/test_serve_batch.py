@@ -2,10 +2,10 @@
 
 FIREHOSE_KILLS: how many kills; FIREHOSE_SEED: for the moments.
 """
+import functools
 import http.client
 import os
 import random
-import signal
 import threading
 import time
 import unittest
@@ -117,14 +117,8 @@ class ServeBatch(Serving):
         seen = {}
         for life in range(KILLS):
             process = self.serve(environment={"SECRET": "s"})
-            workers = [threading.Thread(target=send_until_it_dies, args=(process, life, n)) for n in range(3)]
-            for worker in workers:
-                worker.start()
-            time.sleep(draw.uniform(0.02, 0.5))  # the moment of the kill
-            process.signal(signal.SIGKILL)
-            process.wait()
-            for worker in workers:
-                worker.join()
+            jobs = [functools.partial(send_until_it_dies, process, life, n) for n in range(3)]
+            self.kill_while(process, jobs, draw.uniform(0.02, 0.5))
             now = self.objects_below("out")
             self.assert_same_objects({key: now.get(key) for key in seen}, seen, f"after kill {life}")
             seen = now

@@ -3,10 +3,10 @@ and no position is given twice.
 
 FIREHOSE_KILLS: how many; FIREHOSE_SEED: for the moments.
 """
+import functools
 import http.client
 import os
 import random
-import signal
 import threading
 import time
 import unittest
@@ -59,14 +59,8 @@ class ServeKill(Serving):
             began = time.monotonic()
             process = self.serve(environment=s3.environment())
             starts.append(time.monotonic() - began)
-            workers = [threading.Thread(target=self.send_until_it_dies, args=(process, life, n)) for n in range(WORKERS)]
-            for worker in workers:
-                worker.start()
-            time.sleep(draw.uniform(0.02, 0.5))  # the moment of the kill
-            process.signal(signal.SIGKILL)
-            process.wait()
-            for worker in workers:
-                worker.join()
+            jobs = [functools.partial(self.send_until_it_dies, process, life, n) for n in range(WORKERS)]
+            self.kill_while(process, jobs, draw.uniform(0.02, 0.5))
         process = self.serve(environment=s3.environment())
         client = self.client(process)
 
