@@ -83,7 +83,8 @@ void live_configuration::attach(stages::workbench& bench,
 /// Of the first event that is read for the sake of those from a position on.
 task<result<std::optional<stages::routing_stamp>>> live_configuration::stamp_at(parts with,
                                                                                 stages::log_position from) {
-    auto found = co_await with.log.read(with.plan ? with.plan->read_from(from) : from, 1);
+    const auto begin = with.plan ? with.plan->read_from(from) : from;
+    auto found = co_await with.log.read(begin, 1);
     if (found.has_error()) co_return found.error();
     std::optional<stages::routing_stamp> stamp;
     if (!found->empty()) stamp = found->front().stamp;
