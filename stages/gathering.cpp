@@ -159,8 +159,8 @@ target_list gathering::add(const event& e, const ack_token& batch) {
 
 void gathering::pass(std::uint64_t position) {
     if (!is_for_log()) return;
-    if (position <=
-        last_position_) {  // again from further back, in a reading that waits for other obligations
+    // Again from further back, in a reading that waits for other obligations.
+    if (position <= last_position_) {
         let_go(open_, 0);
         let_go(following_, 0);
     }
