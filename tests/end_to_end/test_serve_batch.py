@@ -43,7 +43,7 @@ class ServeBatch(Serving):
 
     def test_events_of_many_requests_share_objects_that_age_cuts(self):
         lines = self.leads(300)
-        self.configure_batch(batch={"age_ms": 300, "key": "{yyyy}-{MM}-{dd}/{hash}.{ext}"})
+        self.configure_batch(batch={"age_ms": 1000, "key": "{yyyy}-{MM}-{dd}/{hash}.{ext}"})
         process = self.serve(environment={"SECRET": "s"})
         client = self.client(process)
         today = {time.strftime("%Y-%m-%d", time.gmtime())}
