@@ -25,22 +25,9 @@ public:
           old_enough_(x.ex),
           silent_(x.ex) {}
 
-    /// A time that never moves closer.
-    struct alarm {
-        explicit alarm(executor ex) : changed(std::move(ex)) {}
-        void set(std::optional<time_source::steady> when) {
-            if (when == due) return;
-            due = when;
-            changed.wake_all();
-        }
-        bool rings(time_source::steady now) const { return due && now >= *due; }
-        std::optional<time_source::steady> due{};
-        wait_queue changed;
-    };
-    alarm& old_enough() { return old_enough_; }
-    alarm& silent() { return silent_; }
-
     task<> carry(task_scope& s) {
+        s.spawn(watch(old_enough_));
+        s.spawn(watch(silent_));
         bool wanted = true;
         while (wanted) {
             const auto now = x_.time.now();
@@ -67,6 +54,26 @@ public:
         s.cancel();  // the sleepers
     }
 
+private:
+    /// A time that never moves closer.
+    struct alarm {
+        explicit alarm(executor ex) : changed(std::move(ex)) {}
+        void set(std::optional<time_source::steady> when) {
+            if (when == due) return;
+            due = when;
+            changed.wake_all();
+        }
+        bool rings(time_source::steady now) const { return due && now >= *due; }
+        std::optional<time_source::steady> due{};
+        wait_queue changed;
+    };
+    /// Bytes of objects without a verdict.
+    struct traffic {
+        explicit traffic(executor ex) : changed(std::move(ex)) {}
+        std::size_t bytes = 0;
+        wait_queue changed;
+    };
+
     /// Wakes carry().
     task<> watch(alarm& a) {
         for (;;) {
@@ -77,14 +84,6 @@ public:
             while (a.due == when) co_await a.changed.async_wait(use_task);
         }
     }
-
-private:
-    /// Bytes of objects without a verdict.
-    struct traffic {
-        explicit traffic(executor ex) : changed(std::move(ex)) {}
-        std::size_t bytes = 0;
-        wait_queue changed;
-    };
 
     /// False: nobody wants any more.
     task<bool> take(batch<event>& events) {
@@ -176,11 +175,7 @@ private:
 
 task<> gather::run(receiver<event> in, sender<event> out, context& x) {
     auto state = std::make_shared<gather_run>(how_, std::move(in), std::move(out), x);
-    return with_scope(x.ex, [state](task_scope& s) {
-        s.spawn(state->watch(state->old_enough()));
-        s.spawn(state->watch(state->silent()));
-        return state->carry(s);
-    });
+    return with_scope(x.ex, [state](task_scope& s) { return state->carry(s); });
 }
 
 }  // namespace firehose::stages

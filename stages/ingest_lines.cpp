@@ -69,8 +69,9 @@ class cached_reads {
 public:
     explicit cached_reads(int file) : file_(file), possible_(is_regular(file)) {}
 
+    bool possible() const noexcept { return possible_; }
+
     std::optional<std::size_t> read(std::span<std::byte> into) {
-        if (!possible_) return std::nullopt;
         const iovec piece{into.data(), into.size()};
         const auto n = ::preadv2(file_, &piece, 1, at_file_position, RWF_NOWAIT);
         if (n > 0) return static_cast<std::size_t>(n);
@@ -158,9 +159,11 @@ private:
     task<read_outcome> read_some() {
         if (x_.stop.draining()) co_return read_outcome{0, 0, true};
         const auto space = lines_.space();
-        // What was read before goes on first, while it is in the core's caches.
-        co_await asio::post(x_.ex, use_task);
-        if (const auto n = cached_.read(space)) co_return read_outcome{*n, 0, false};
+        if (cached_.possible()) {
+            // What was read before goes on first, while it is in the core's caches.
+            co_await asio::post(x_.ex, use_task);
+            if (const auto n = cached_.read(space)) co_return read_outcome{*n, 0, false};
+        }
         auto read = [input = input_.get(), bell = bell_.get(), space] {
             return read_or_bell(input, bell, space);
         };

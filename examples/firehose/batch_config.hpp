@@ -5,6 +5,7 @@
 #include "stages/gathering.hpp"
 
 #include <cstddef>
+#include <limits>
 #include <string>
 #include <vector>
 
@@ -12,6 +13,12 @@ namespace firehose::app {
 
 /// Reads and checks it; faults go where the reader's go.
 stages::batch_options read_batch(const object_reader& from);
+
+/// What is gathered has no verdict before its object has one: gather() bounds it, not the source.
+template <class Options> void leave_bounds_to_gather(Options& source) {
+    source.max_in_flight = std::numeric_limits<std::size_t>::max();
+    source.max_in_flight_bytes = std::numeric_limits<std::size_t>::max();
+}
 
 /// They fill whenever gather() waits for room; a few reads in each are enough to go on with.
 inline constexpr std::size_t edge_bytes_before_gather = 1u << 20;

@@ -1,11 +1,11 @@
 #include "examples/firehose/daemon.hpp"
 
+#include "examples/firehose/batch_config.hpp"
 #include "examples/firehose/pulling.hpp"
 #include "pipeline/scope.hpp"
 #include "stages/reference.hpp"
 
 #include <chrono>
-#include <limits>
 
 namespace firehose::app {
 namespace {
@@ -33,9 +33,7 @@ task<> daemon::deliver_log(context& x) {
     stages::ingest_journal::options options;
     options.settled = [this](std::chrono::duration<double> took) { settled_.observe(took); };
     if (how_.batch) {
-        // What is gathered has no verdict before its object has one: gather() bounds it, not the source.
-        options.max_in_flight = std::numeric_limits<std::size_t>::max();
-        options.max_in_flight_bytes = std::numeric_limits<std::size_t>::max();
+        leave_bounds_to_gather(options);
         options.linger = batch_linger;
         options.begin_at = [this](stages::log_position from) { return plan_->begin_reading(from); };
     }

@@ -1,23 +1,13 @@
 #include "examples/firehose/input_delivery.hpp"
 
+#include "examples/firehose/batch_config.hpp"
 #include "examples/firehose/part_refusals.hpp"
 #include "examples/firehose/pulling.hpp"
 #include "pipeline/scope.hpp"
 #include "stages/ingest_stream.hpp"
 #include "stages/reference.hpp"
 
-#include <limits>
-
 namespace firehose::app {
-namespace {
-
-/// What is gathered has no verdict before its object has one: gather() bounds it, not the source.
-template <class Options> void unbounded(Options& source) {
-    source.max_in_flight = std::numeric_limits<std::size_t>::max();
-    source.max_in_flight_bytes = std::numeric_limits<std::size_t>::max();
-}
-
-}  // namespace
 
 task<bool> input_delivery::deliver(input_part what, std::shared_ptr<stages::cut_plan> plan,
                                    const stages::workbench& bench, context& x) const {
@@ -37,7 +27,7 @@ task<bool> input_delivery::deliver(input_part what, std::shared_ptr<stages::cut_
     lines.books = bench.books();
     lines.refused = refusals.sink();
     lines.range = what.range;
-    if (how_.batch) unbounded(lines);
+    if (how_.batch) leave_bounds_to_gather(lines);
     stages::ingest_lines source(what.input, lines);
     const auto outcome = source.outcome();
     auto routing = routing_of(bench, refusals.sink());
@@ -57,7 +47,7 @@ task<bool> input_delivery::deliver(input_part what, std::shared_ptr<stages::cut_
 task<bool> input_delivery::deliver(stages::ingest_stream::options stream, const stages::workbench& bench,
                                    context& x) const {
     const auto name = stream.name;
-    if (how_.batch) unbounded(stream);
+    if (how_.batch) leave_bounds_to_gather(stream);
     stages::ingest_stream source(files_, std::move(stream));
     const auto outcome = source.outcome();
     auto routing = routing_of(bench, refusals_of(name));

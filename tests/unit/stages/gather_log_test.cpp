@@ -74,6 +74,12 @@ struct log_of_objects : shard_fixture {
         disk = disk->after_kill();
         start_process();
     }
+    /// Killed when the cursor on disk was there; where the next reading begins.
+    std::uint64_t restart_at(std::uint64_t cursor) {
+        saved = cursor;
+        kill();
+        return plan->begin_reading(cursor);
+    }
     /// One batch of the events in [from, to).
     void read(std::uint64_t from, std::uint64_t to, std::uint64_t unsettled = 0,
               const ack_token& whole = ack_token()) {
@@ -105,9 +111,7 @@ BOOST_AUTO_TEST_CASE(an_object_on_both_sides_of_the_cursor_is_made_again_whole) 
     const auto before = take();
     BOOST_REQUIRE_EQUAL(before.size(), 2U);
     BOOST_TEST(lines_of(before[0]) == "1\n4\n7\n");
-    saved = 3;
-    kill();
-    BOOST_TEST(plan->read_from(3) == 1U);
+    BOOST_TEST(restart_at(3) == 1U);
     read(1, 10, 3);
     const auto after = take();
     BOOST_REQUIRE_EQUAL(after.size(), 3U);
@@ -122,9 +126,7 @@ BOOST_AUTO_TEST_CASE(an_object_on_both_sides_of_the_cursor_is_made_again_whole) 
 BOOST_AUTO_TEST_CASE(a_settled_event_that_no_object_needs_goes_into_none) {
     read(1, 9);
     take();
-    saved = 6;
-    kill();
-    BOOST_TEST(plan->begin_reading(6) == 1U);
+    BOOST_TEST(restart_at(6) == 1U);
     read(1, 9, 6);
     const auto again = take();
     BOOST_REQUIRE_EQUAL(again.size(), 2U);
