@@ -42,6 +42,7 @@ directory_store::directory_store(context& x, std::filesystem::path base, std::st
     can_.list = true;
     can_.remove = true;
     can_.get = true;
+    can_.put_file = true;
 }
 
 directory_store::~directory_store() = default;
@@ -53,6 +54,20 @@ task<result<object_info>> directory_store::put(const std::string& key, const pay
     mine.request.body = &body;
     mine.request.only_if_absent = how.only_if_absent;
     mine.deadline = deadline;
+    return put_in_turn(std::move(mine));
+}
+
+task<result<object_info>> directory_store::put_file(const std::string& key, const body_file& body,
+                                                    const put_options& how, time_source::steady deadline) {
+    waiting mine;
+    mine.request.key = key;
+    mine.request.file = &body;
+    mine.request.only_if_absent = how.only_if_absent;
+    mine.deadline = deadline;
+    return put_in_turn(std::move(mine));
+}
+
+task<result<object_info>> directory_store::put_in_turn(waiting mine) {
     queue_.push_back(&mine);
 
     // From here to the end of its group nobody may throw out of this frame: the job reads the body.

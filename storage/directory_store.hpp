@@ -58,6 +58,8 @@ public:
     const capabilities& can() const noexcept override { return can_; }
     task<result<object_info>> put(const std::string& key, const payload& body, const put_options& how,
                                   time_source::steady deadline) override;
+    task<result<object_info>> put_file(const std::string& key, const body_file& body, const put_options& how,
+                                       time_source::steady deadline) override;
     task<result<object_info>> head(const std::string& key, time_source::steady deadline) override;
     task<result<page>> list(const std::string& prefix, const std::string& from,
                             time_source::steady deadline) override;
@@ -73,6 +75,7 @@ public:
 
 private:
     struct waiting;
+    task<result<object_info>> put_in_turn(waiting mine);
     task<> settle(waiting& mine);
     task<> commit();
     std::vector<waiting*> take_group();

@@ -1,5 +1,7 @@
 #include "storage/directory_tree.hpp"
 
+#include "storage/multipart_plan.hpp"
+
 #include <dirent.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -273,7 +275,15 @@ void directory_tree::clear_leftovers(const place& all) {
     }
 }
 
-result<> directory_tree::write_body(int file, const payload& body, const std::string& path) {
+result<> directory_tree::write_body(int file, const tree_put& request, const std::string& path) {
+    if (!request.file) return write_bytes(file, *request.body, path);
+    return read_in_steps(*request.file, [&](bytes_view some) {
+        const payload piece{some};
+        return write_bytes(file, piece, path);
+    });
+}
+
+result<> directory_tree::write_bytes(int file, const payload& body, const std::string& path) {
     std::vector<iovec> parts;
     for (const auto piece : body)
         if (!piece.empty()) parts.push_back({const_cast<std::byte*>(piece.data()), piece.size()});
@@ -302,7 +312,7 @@ result<> directory_tree::write_temporary(writing& object, bool sync) {
     const descriptor file(calls_.open(temporary_.get(), name.c_str(), flags, 0666));
     if (!file) return failed("open", path, -file.get());
     object.temporary = std::move(name);
-    auto written = write_body(file.get(), *object.request->body, path);
+    auto written = write_body(file.get(), *object.request, path);
     if (!written || !sync) return written;
     const int synced = calls_.sync(file.get());
     if (synced < 0) return sync_failed("fsync", path, -synced);
@@ -327,13 +337,12 @@ bool directory_tree::is_there_already(const writing& object, bool sync) {
     const descriptor file(calls_.open(parent->fd.get(), object.key.back().c_str(), flags, 0));
     struct stat s{};
     if (!file || ::fstat(file.get(), &s) < 0 || !S_ISREG(s.st_mode)) return false;
-    const auto& body = *object.request->body;
-    std::uint64_t size = 0;
-    for (const auto piece : body) size += piece.size();
+    const auto& request = *object.request;
+    const std::uint64_t size = request.file ? request.file->size() : size_of(*request.body);
     if (static_cast<std::uint64_t>(s.st_size) != size) return false;
     std::vector<std::byte> chunk(64 << 10);
     off_t at = 0;
-    for (auto piece : body) {
+    const auto continues_with = [&](bytes_view piece) {
         while (!piece.empty()) {
             const auto n = ::pread(file.get(), chunk.data(), std::min(chunk.size(), piece.size()), at);
             if (n <= 0) return false;
@@ -342,6 +351,16 @@ bool directory_tree::is_there_already(const writing& object, bool sync) {
             piece = piece.subspan(part.size());
             at += n;
         }
+        return true;
+    };
+    if (request.file) {
+        const auto compared = read_in_steps(*request.file, [&](bytes_view some) -> result<> {
+            if (!continues_with(some)) return error(disposition::retry, "another body");
+            return {};
+        });
+        if (compared.has_error()) return false;
+    } else if (!std::ranges::all_of(*request.body, continues_with)) {
+        return false;
     }
     return !sync || calls_.sync(file.get()) == 0;  // its writer may not have come so far
 }

@@ -1,6 +1,7 @@
 /// The blocking half of the directory store: keys to files below one directory. Not installed.
 #pragma once
 #include "pipeline/error.hpp"
+#include "storage/body_file.hpp"
 #include "storage/file_calls.hpp"
 #include "storage/store.hpp"
 
@@ -29,6 +30,7 @@ path_parts split_path(std::string_view path);
 struct tree_put {
     std::string_view key{};
     const payload* body = nullptr;
+    const body_file* file = nullptr;  ///< in place of `body`
     bool only_if_absent = false;
     std::optional<result<object_info>> outcome{};
 };
@@ -79,7 +81,8 @@ private:
     result<> open_temporary();
     void clear_leftovers(const place& all);
     result<> write_temporary(writing& object, bool sync);
-    result<> write_body(int file, const payload& body, const std::string& path);
+    result<> write_body(int file, const tree_put& request, const std::string& path);
+    result<> write_bytes(int file, const payload& body, const std::string& path);
     bool is_there_already(const writing& object, bool sync);
     result<> put_in_place(writing& object);
     int place_if_absent(const writing& object, int parent);

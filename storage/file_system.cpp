@@ -88,6 +88,11 @@ result<> system_files::rename(const std::filesystem::path& from, const std::file
     return {};
 }
 
+result<> system_files::link(const std::filesystem::path& from, const std::filesystem::path& to) {
+    if (::link(from.c_str(), to.c_str()) != 0) return failed_call("link", to);
+    return {};
+}
+
 result<> system_files::remove(const std::filesystem::path& path) {
     if (::unlink(path.c_str()) != 0) return failed_call("unlink", path);
     return {};

@@ -56,6 +56,8 @@ public:
     virtual ~file_system() = default;
     virtual result<std::unique_ptr<file>> open(const std::filesystem::path& path, open_how how) = 0;
     virtual result<> rename(const std::filesystem::path& from, const std::filesystem::path& to) = 0;
+    /// A second name for a file, in the same file system. Fails with EEXIST if the name is taken.
+    virtual result<> link(const std::filesystem::path& from, const std::filesystem::path& to) = 0;
     virtual result<> remove(const std::filesystem::path& path) = 0;
     virtual result<> make_directory(const std::filesystem::path& path) = 0;
     virtual result<> remove_directory(const std::filesystem::path& path) = 0;
@@ -71,6 +73,7 @@ class system_files final : public file_system {
 public:
     result<std::unique_ptr<file>> open(const std::filesystem::path& path, open_how how) override;
     result<> rename(const std::filesystem::path& from, const std::filesystem::path& to) override;
+    result<> link(const std::filesystem::path& from, const std::filesystem::path& to) override;
     result<> remove(const std::filesystem::path& path) override;
     result<> make_directory(const std::filesystem::path& path) override;
     result<> remove_directory(const std::filesystem::path& path) override;

@@ -16,22 +16,45 @@ bool may_pass(const error& why) noexcept {
     return why.what() == disposition::retry || why.what() == disposition::slow_down;
 }
 
+/// A body in memory.
+class bytes_at_hand final : public part_source {
+public:
+    explicit bytes_at_hand(const payload& body) : body_(body) {}
+    std::uint64_t size() const noexcept override { return size_of(body_); }
+    task<result<part>> read(byte_range which) override {
+        part out;
+        out.bytes = cut_out(body_, which);
+        co_return std::move(out);
+    }
+
+private:
+    const payload& body_;
+};
+
 class sending {
 public:
-    sending(multipart& upload, context& x, const payload& body, multipart_plan plan,
+    sending(multipart& upload, context& x, part_source& body, multipart_plan plan, int parts_there,
             time_source::steady deadline, const multipart_options& options)
-        : upload_(upload), x_(x), body_(body), plan_(plan), deadline_(deadline), options_(options) {}
+        : upload_(upload),
+          x_(x),
+          body_(body),
+          plan_(plan),
+          deadline_(deadline),
+          options_(options),
+          next_(parts_there + 1) {}
 
     /// All parts; afterwards failure() says whether they are there.
     task<> send_parts() {
-        const auto lanes = std::clamp<int>(static_cast<int>(options_.parts.in_flight), 1, plan_.count);
+        const auto left = plan_.count - next_ + 1;
+        const auto lanes = std::min(std::max(1, static_cast<int>(options_.parts.in_flight)), left);
         return with_scope(x_.ex, [this, lanes](task_scope& s) {
             for (int i = 0; i < lanes; ++i) s.spawn(lane());
         });
     }
     task<result<object_info>> complete() {
         for (int attempt = 1;; ++attempt) {
-            auto done = co_await upload_.complete(deadline_);
+            auto done = co_await upload_.complete(request_deadline());
+            note_answer();
             if (done.has_value()) co_return done;
             const auto wake = next_attempt(done.error(), attempt);
             const bool gone = done.error().provider_code() == no_such_upload;
@@ -49,18 +72,34 @@ private:
         }
     }
     task<> send_part(int number) {
-        const auto part = cut_out(body_, plan_.part(number));
+        const auto range = plan_.part(number);
+        auto part = co_await body_.read(range);
+        if (part.has_error()) {
+            fail(part.error());
+            co_return;
+        }
         for (int attempt = 1; !failure_; ++attempt) {
-            auto put = co_await upload_.put_part(number, part, deadline_);
+            auto put = co_await upload_.put_part(number, part->bytes, request_deadline());
+            note_answer();
             if (put.has_value()) co_return;
             const auto wake = next_attempt(put.error(), attempt);
             const bool gone = put.error().provider_code() == no_such_upload;
             if (!wake || gone) {
-                if (!failure_) failure_ = put.error();
+                fail(put.error());
                 co_return;
             }
             co_await x_.time.sleep_until(*wake);
         }
+    }
+    void note_answer() const {
+        if (options_.answered) options_.answered();
+    }
+    void fail(const error& why) {
+        if (!failure_) failure_ = why;
+    }
+    time_source::steady request_deadline() const {
+        if (!options_.request_timeout) return deadline_;
+        return std::min(deadline_, x_.time.now() + *options_.request_timeout);
     }
     /// Nothing: no more of them.
     std::optional<time_source::steady> next_attempt(const error& why, int attempt) {
@@ -69,17 +108,18 @@ private:
         auto wait = full_jitter(how.base, how.cap, static_cast<unsigned>(attempt - 1), x_.random.uniform());
         if (why.retry_after()) wait = std::max(wait, *why.retry_after());
         const auto wake = x_.time.now() + wait;
-        if (wake >= deadline_) return std::nullopt;
+        const bool too_long = options_.request_timeout && wait > *options_.request_timeout;
+        if (too_long || wake >= deadline_) return std::nullopt;
         return wake;
     }
 
     multipart& upload_;
     context& x_;
-    const payload& body_;
+    part_source& body_;
     multipart_plan plan_;
     time_source::steady deadline_;
     const multipart_options& options_;
-    int next_ = 1;
+    int next_;
     std::optional<error> failure_{};
 };
 
@@ -104,24 +144,40 @@ task<> abort_apart(multipart& upload, executor ex) {
 task<result<object_info>> upload_in_parts(store& to, context& x, const std::string& key, const payload& body,
                                           const put_options& how, time_source::steady deadline,
                                           const multipart_options& options) {
-    const auto plan = plan_parts(size_of(body), to.can(), options.parts);
+    bytes_at_hand source(body);
+    co_return co_await upload_in_parts(to, x, key, source, how, deadline, options);
+}
+
+task<result<object_info>> upload_in_parts(store& to, context& x, const std::string& key, part_source& body,
+                                          const put_options& how, time_source::steady deadline,
+                                          const multipart_options& options, begun_upload so_far) {
+    const auto plan = plan_parts(body.size(), to.can(), options.parts);
     if (!plan)
         co_return error(disposition::park, "upload of " + key + " in parts: it cannot be cut into any");
-    std::unique_ptr<multipart> upload;
-    if (!options.resume.empty()) {
+    const auto there = static_cast<std::uint64_t>(so_far.parts) * so_far.part_size;
+    const bool fits = so_far.part_size == plan->part_size && there <= plan->size;
+    if (so_far.upload && !fits) {
+        co_await abort_apart(*so_far.upload, x.ex);
+        so_far = {};
+    }
+    std::unique_ptr<multipart> upload = std::move(so_far.upload);
+    if (!upload && !options.resume.empty()) {
         auto resumed = co_await to.resume_multipart(key, options.resume, how, deadline);
         const bool gone = !resumed.has_value() && resumed.error().provider_code() == no_such_upload;
         if (!resumed.has_value() && !gone) co_return resumed.error();
         if (resumed.has_value()) upload = std::move(*resumed);
     }
     if (!upload) {
-        auto started = co_await to.start_multipart(key, how, deadline);
+        auto until = deadline;
+        if (options.request_timeout) until = std::min(until, x.time.now() + *options.request_timeout);
+        auto started = co_await to.start_multipart(key, how, until);
+        if (options.answered) options.answered();
         if (!started.has_value()) co_return started.error();
         upload = std::move(*started);
     }
     if (options.begun) options.begun(upload->token());
 
-    sending work(*upload, x, body, *plan, deadline, options);
+    sending work(*upload, x, body, *plan, so_far.parts, deadline, options);
     std::optional<result<object_info>> outcome;
     std::exception_ptr failure;
     try {

@@ -8,6 +8,12 @@ task<result<std::unique_ptr<multipart>>> store::resume_multipart(const std::stri
                     "going on with an upload of " + key + ": this kind of store does not offer it");
 }
 
+task<result<object_info>> store::put_file(const std::string& key, const body_file&, const put_options&,
+                                          time_source::steady) {
+    co_return error(disposition::park,
+                    "storing " + key + " from a file: this kind of store does not offer it");
+}
+
 task<result<object_body>> store::get(const std::string& key, byte_range, time_source::steady) {
     co_return error(disposition::park, "reading " + key + " back: this kind of store does not offer it");
 }

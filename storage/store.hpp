@@ -13,6 +13,8 @@
 #include <vector>
 
 namespace firehose::storage {
+class body_file;  // storage/body_file.hpp
+
 using payload = std::vector<std::span<const std::byte>>;  // scatter list; the caller keeps the bytes alive
 struct object_info {
     std::string key{};
@@ -52,6 +54,7 @@ struct capabilities {
     bool list = false;
     bool remove = false;
     bool get = false;
+    bool put_file = false;
 };
 
 /// Parts may be put concurrently and in any order. Dropping it unfinished leaves garbage: call abort().
@@ -96,6 +99,10 @@ public:
     virtual const capabilities& can() const noexcept = 0;
     virtual task<result<object_info>> put(const std::string& key, const payload& body, const put_options& how,
                                           time_source::steady deadline) = 0;
+    /// put() of a body that lies in a file, for a store that takes no parts: put_from_file() asks for it
+    /// where can().put_file says so, and reads the whole file into memory elsewhere.
+    virtual task<result<object_info>> put_file(const std::string& key, const body_file& body,
+                                               const put_options& how, time_source::steady deadline);
     virtual task<result<object_info>> head(const std::string& key, time_source::steady deadline) = 0;
     virtual task<result<page>> list(const std::string& prefix, const std::string& from,
                                     time_source::steady deadline) = 0;

@@ -114,6 +114,11 @@ result<> faulty_files::rename(const std::filesystem::path& from, const std::file
     return number > 0 ? injected("rename", from, number) : base_.rename(from, to);
 }
 
+result<> faulty_files::link(const std::filesystem::path& from, const std::filesystem::path& to) {
+    const int number = verdict("link");
+    return number > 0 ? injected("link", to, number) : base_.link(from, to);
+}
+
 result<> faulty_files::remove(const std::filesystem::path& path) {
     const int number = verdict("remove");
     return number > 0 ? injected("unlink", path, number) : base_.remove(path);

@@ -33,6 +33,7 @@ public:
     result<std::unique_ptr<storage::file>> open(const std::filesystem::path& path,
                                                 storage::open_how how) override;
     result<> rename(const std::filesystem::path& from, const std::filesystem::path& to) override;
+    result<> link(const std::filesystem::path& from, const std::filesystem::path& to) override;
     result<> remove(const std::filesystem::path& path) override;
     result<> make_directory(const std::filesystem::path& path) override;
     result<> remove_directory(const std::filesystem::path& path) override;

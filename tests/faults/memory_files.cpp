@@ -130,6 +130,15 @@ result<> memory_files::rename(const std::filesystem::path& from, const std::file
     return {};
 }
 
+result<> memory_files::link(const std::filesystem::path& from, const std::filesystem::path& to) {
+    const std::scoped_lock lock(guard_);
+    const auto it = now_.find(from);
+    if (it == now_.end() || !now_.contains(to.parent_path())) return failed("link", to, ENOENT);
+    if (it->second->kind == entry_kind::directory) return failed("link", to, EPERM);
+    if (!now_.try_emplace(to, it->second).second) return failed("link", to, EEXIST);
+    return {};
+}
+
 result<> memory_files::remove(const std::filesystem::path& path) {
     const std::scoped_lock lock(guard_);
     const auto it = now_.find(path);
