@@ -46,7 +46,7 @@ private:
     /// Magic, deflate, no flags, no time, no extra flags, system unknown.
     static void begin(packed_bytes& to) {
         static constexpr std::array<unsigned char, 10> header{0x1F, 0x8B, 8, 0, 0, 0, 0, 0, 0, 0xFF};
-        if (to.bytes.empty()) to.bytes.append(std::as_bytes(std::span(header)));
+        if (to.size() == 0) to.bytes.append(std::as_bytes(std::span(header)));
     }
     deflater deflater_{};
     byte_buffer scratch_{};
@@ -68,7 +68,7 @@ public:
         if (!block.empty()) append_frame(to, block);
     }
     void finish(packed_bytes& to) override {
-        if (to.bytes.empty()) append_frame(to, {});
+        if (to.size() == 0) append_frame(to, {});
     }
 
 private:

@@ -20,8 +20,11 @@ std::string_view extension_of(packing how) noexcept;
 /// One object under construction, as far as its packed bytes are concerned.
 struct packed_bytes {
     byte_buffer bytes{};
+    std::uint64_t taken = 0;  ///< bytes that came before `bytes` and were taken away
     std::uint64_t unpacked = 0;
     std::uint32_t crc = 0;  ///< of what is unpacked so far; gzip only
+
+    std::uint64_t size() const noexcept { return taken + bytes.size(); }
 };
 
 /// Packs whole blocks into any number of objects, one call at a time. All the memory that compression

@@ -51,7 +51,8 @@ std::shared_ptr<lane> delivery::lane_of(const storage::destination& to) {
     if (known != lanes_.end()) return known->second;
     if (lanes_.size() >= most_idle_lanes) forget_idle_lanes();
 
-    auto fresh = std::make_shared<lane>(to, how_, x_);
+    const auto parts = with_.environment.settings_of(to).parts;
+    auto fresh = std::make_shared<lane>(to, how_, parts, x_);
     make_store(*fresh);
     lanes_.emplace(to, fresh);
     return fresh;

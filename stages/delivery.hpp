@@ -8,6 +8,7 @@
 #include "stages/spool_backend.hpp"
 #include "storage/registry.hpp"
 
+#include <algorithm>
 #include <chrono>
 #include <functional>
 #include <map>
@@ -38,10 +39,13 @@ struct delivery_options {
 
 /// One destination: its store, its breaker, its permits. Failures of one never touch another.
 struct lane {
-    lane(storage::destination where, const delivery_options& how, context& x)
+    lane(storage::destination where, const delivery_options& how, const storage::part_settings& in_parts,
+         context& x)
         : to(std::move(where)),
           gate(how.gate, [&random = x.random] { return random.uniform(); }),
           permits(x.ex, how.in_flight),
+          parts_in_memory(x.ex, std::max(1U, in_parts.in_flight)),
+          parts(in_parts),
           gate_changed(x.ex) {}
 
     storage::destination to;
@@ -50,6 +54,8 @@ struct lane {
     breaker gate;
     http::retry_budget retries{};  ///< second and later attempts of live events
     semaphore permits;
+    semaphore parts_in_memory;  ///< of bodies that lie in files, all of them together
+    storage::part_settings parts;
     wait_queue gate_changed;
     std::size_t queued_bytes = 0;     ///< waiting in memory for a permit
     std::optional<error> overflow{};  ///< why new events go to the spool until half the queue is free

@@ -68,7 +68,8 @@ const std::string& delivery_job::problem() const noexcept {
 
 spool_entry delivery_job::entry() {
     spool_entry kept;
-    kept.body = body();
+    kept.file = file();
+    kept.body = kept.file ? kept.file->fingerprint() : body();
     auto& h = kept.header;
     h.event_id = event_->id;
     h.group_id = event_->group;

@@ -22,7 +22,9 @@ public:
 
     const storage::destination& to() const noexcept { return target_->to; }
     bytes_view body() const noexcept { return event_->raw; }
-    std::size_t bytes() const noexcept { return event_->raw.size(); }
+    /// Where the body lies when not in body(); else null.
+    const std::shared_ptr<const storage::body_file>& file() const noexcept { return event_->file; }
+    std::size_t bytes() const noexcept { return file() ? file()->size() : event_->raw.size(); }
     /// Of the object; made on first use.
     const std::string& key();
     /// How the object is to be stored.

@@ -13,6 +13,10 @@ namespace firehose::stages {
 
 namespace {
 
+std::vector<std::string> files_named(const std::string& name) {
+    return name.empty() ? std::vector<std::string>() : std::vector<std::string>(1, name);
+}
+
 bool is_damage(const error& e) { return storage::is_errno(e, EBADMSG); }
 
 }  // namespace
@@ -271,6 +275,7 @@ task<result<std::vector<leased_record>>> directory_spool::take(std::vector<taken
                 out = std::move(*got[k]);
                 out.lease = next_lease_++;
                 pick.history = out.header.history;
+                pick.file = out.header.file;
                 leases_.emplace(out.lease, pick);
                 tried.push_back({pick.record, pick.attempts + 1});
                 continue;
@@ -315,7 +320,8 @@ task<result<>> directory_spool::settle(lease_id lease, const settlement& what) {
 
 task<result<>> directory_spool::settle_delivered(taken what) {
     std::vector<storage::sequence> one(1, what.record);
-    auto done = co_await what.from->records.settle(std::move(one));
+    auto files = files_named(what.file);
+    auto done = co_await what.from->records.settle(std::move(one), std::move(files));
     if (!what.from->drain.delivered(x_.time.now())) co_return done;
     // For `spool ls` beside this process.
     auto tell = [this, where = what.from->directory, text = what.from->drain.to_json(x_.time.wall_now())] {
@@ -357,11 +363,13 @@ task<result<>> directory_spool::settle_parked(taken what, failure why) {
     remember(entry.header.history, std::move(note));
     entry.header.last_error = std::move(why);
     entry.body = got.front()->body;
+    entry.file = got.front()->file;
     std::vector<const spool_entry*> entries(1, &entry);
     // First there, then gone here: a crash in between leaves both, never none.
     auto kept = co_await what.from->dead_letters.append(std::move(entries));
     if (kept.has_error()) co_return kept.error();
-    co_return co_await what.from->records.settle(std::move(one));
+    auto files = files_named(what.file);
+    co_return co_await what.from->records.settle(std::move(one), std::move(files));
 }
 
 task<result<>> directory_spool::settle_released(taken what) {
@@ -382,7 +390,7 @@ std::vector<backlog> directory_spool::contents() const {
         backlog row;
         row.to = to;
         row.records = index.records();
-        row.bytes = index.bytes();
+        row.bytes = q->records.body_bytes();
         row.parked = dead;
         row.oldest = index.oldest_failure();
         row.next_at = index.earliest();

@@ -41,6 +41,9 @@ struct directory_spool_options {
 /// digests of the segments, `drain.json` with the current rate, and `quarantine/` with bytes that were
 /// found damaged. The segments are the only truth (storage/JOURNAL.md); all else may be deleted.
 ///
+/// A body that lies in a file is kept as one, in `bodies/` (stages/spool_bodies.hpp): hard links, so nothing
+/// is copied, and data_dir has to be one file system.
+///
 /// Leases live in memory: what was leased when the process ended is delivered again, under the same key.
 /// Each lease is noted in the journal before the record is handed out, with a write that survives the
 /// process but is not waited for on the disk, so a record that brings the process down counts one more
@@ -82,6 +85,7 @@ private:
         time_source::wall touched_before{};
         unsigned attempts = 0;
         std::uint32_t body = 0;  ///< bytes
+        std::string file{};      ///< of its body, where that is no part of the record
         std::vector<attempt_note> history{};
     };
     struct placed;

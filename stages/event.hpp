@@ -3,6 +3,7 @@
 #include "pipeline/bytes.hpp"
 #include "pipeline/compose.hpp"
 #include "pipeline/time_source.hpp"
+#include "storage/body_file.hpp"
 #include "storage/destination.hpp"
 
 #include <chrono>
@@ -70,7 +71,8 @@ struct event {
     /// It has its verdict and is read once more for the sake of an object that was made of it and of others
     /// that have none yet. Nothing else may come of it.
     bool settled = false;
-    std::shared_ptr<const gathered_object> object{};  ///< set when `raw` is an object made of many events
+    std::shared_ptr<const gathered_object> object{};   ///< set when the body is an object made of many events
+    std::shared_ptr<const storage::body_file> file{};  ///< set when the body lies there, and not in `raw`
 };
 
 }  // namespace firehose::stages

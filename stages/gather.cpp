@@ -1,5 +1,6 @@
 #include "stages/gather.hpp"
 
+#include "pipeline/blocking.hpp"
 #include "pipeline/scope.hpp"
 
 #include <chrono>
@@ -20,7 +21,8 @@ public:
           out_(std::move(out)),
           x_(x),
           open_(how_, plan_, plan_ ? plan_->arrival_ms() : milliseconds_since_epoch(x.time.wall_now()),
-                x.count),
+                x.count,
+                how.files ? [files = how.files, &x] { return files->make(x); } : gathering::file_maker()),
           on_the_way_(std::make_shared<traffic>(x.ex)),
           old_enough_(x.ex),
           silent_(x.ex) {}
@@ -112,13 +114,15 @@ private:
     }
 
     task<bool> send_finished() {
+        co_await write_pieces();
         auto objects = open_.take_finished();
         set_alarms();
+        drop_unwritten(objects);
         if (objects.empty()) co_return true;
         const bool planned = co_await record_plans(objects);
         if (!planned) co_return true;  // `objects` report lost
         for (auto& object : objects) {
-            const auto size = object.what.raw.size();
+            const auto size = memory_of(object);
             while (on_the_way_->bytes > 0 && on_the_way_->bytes + size > how_.memory / 2)
                 co_await on_the_way_->changed.async_wait(use_task);
             auto b = make_batch(std::move(object), size);
@@ -126,6 +130,30 @@ private:
             if (!taken) co_return false;
         }
         co_return true;
+    }
+
+    task<> write_pieces() {
+        auto pieces = open_.take_pieces();
+        if (pieces.empty()) co_return;
+        auto work = [&pieces] {
+            for (auto& piece : pieces) piece.to->append(piece.bytes.view());
+        };
+        co_await run_blocking(x_.blocking, std::move(work));
+    }
+
+    /// Those report lost.
+    void drop_unwritten(std::vector<finished_object>& objects) {
+        std::erase_if(objects, [this](const finished_object& object) {
+            if (!object.file || !object.file->failure()) return false;
+            x_.log.error("the file of a large object cannot be written, so its events are not accepted",
+                         {{"reason", object.file->failure()->context()}});
+            return true;
+        });
+    }
+
+    /// One that lies in a file holds some of its parts when it is sent.
+    std::size_t memory_of(const finished_object& object) const {
+        return object.file ? how_.memory / 8 : object.what.raw.size();
     }
 
     task<bool> record_plans(const std::vector<finished_object>& objects) {
@@ -148,6 +176,7 @@ private:
             way->changed.wake_all();
             for (auto& ack : *acks) ack.resolve(what);
         });
+        if (object.file) object.what.file = object.file->so_far();
         std::vector<event> items;
         items.push_back(std::move(object.what));
         std::vector<slab> slabs{std::move(object.bytes)};

@@ -21,6 +21,10 @@ namespace firehose::stages {
 /// the same input, read again after a crash, gives the same objects with the same names and bytes. When the
 /// plan cannot be written, the objects report `lost`.
 ///
+/// Large objects: with files, what is packed of one goes to disk in pieces while it grows, and from there to
+/// its destinations; then `bytes` may be larger than `memory`. When a file cannot be written, its object
+/// reports `lost`.
+///
 /// Memory: `batch_options::memory`, however many partitions are open. Waits while what is on its way would
 /// exceed its half of it. Ends when its input has ended, with everything cut. Cancelled: what was gathered
 /// reports `lost`.
@@ -33,6 +37,8 @@ public:
         batch_options how{};
         /// Of the input, or of the log it comes from; empty: an input that cannot be read again.
         std::shared_ptr<cut_plan> plan{};
+        /// Where objects of more than batch_options::in_memory go; null: they stay in memory.
+        std::shared_ptr<object_files> files{};
     };
 
     explicit gather(options how) : how_(std::move(how)) {}

@@ -11,6 +11,7 @@ namespace {
 
 constexpr std::size_t largest_block = 512u << 10;
 constexpr std::size_t smallest_early_block = 2u << 10;
+constexpr std::size_t smallest_early_piece = 64u << 10;
 constexpr std::size_t most_remembered_lists = 4096;
 constexpr std::size_t few_groups = 4096;
 constexpr std::size_t fixed_cost = 700;  // of an open object: itself, its place in the maps, its name
@@ -76,6 +77,7 @@ struct gathering::open_object {
 
     byte_buffer block{};  ///< not packed yet
     packed_bytes packed{};
+    std::shared_ptr<object_file> file{};  ///< with what was packed and taken
     id_chain ids{};
     std::string first_id{};
     std::string last_id{};
@@ -92,7 +94,7 @@ struct gathering::open_object {
 };
 
 gathering::gathering(const batch_options& how, std::shared_ptr<const cut_plan> plan, std::int64_t arrival_ms,
-                     counters& count)
+                     counters& count, file_maker files)
     : how_(how),
       plan_(std::move(plan)),
       arrival_ms_(arrival_ms),
@@ -100,6 +102,7 @@ gathering::gathering(const batch_options& how, std::shared_ptr<const cut_plan> p
       block_bytes_(block_bytes_for(how)),
       open_limit_(how.memory / 2 + how.memory / 16 + block_bytes_),
       spares_(std::make_shared<spare_buffers>(how.memory / 4 * 3)),
+      files_(std::move(files)),
       most_groups_(few_groups),
       overflowed_(count["batch_events_in_overflow_partition"]),
       cut_by_partitions_(count["batch_objects_cut_for_partitions"]),
@@ -135,8 +138,8 @@ target_list gathering::add(const event& e, const ack_token& batch) {
         o = nullptr;
     }
     // Packed bytes are known when a block is packed; those of the format none before.
-    const bool too_long = o && !o->planned && how_.format == packing::none &&
-                          o->packed.bytes.size() + e.raw.size() + 1 > how_.bytes;
+    const bool too_long =
+        o && !o->planned && how_.format == packing::none && o->packed.size() + e.raw.size() + 1 > how_.bytes;
     if (too_long) {
         cut(*o);
         o = nullptr;
@@ -148,7 +151,7 @@ target_list gathering::add(const event& e, const ack_token& batch) {
     }
     append(*o, e);
     const bool ends = o->planned ? e.position >= o->planned->last
-                                 : o->packed.bytes.size() >= how_.bytes || o->events >= how_.count;
+                                 : o->packed.size() >= how_.bytes || o->events >= how_.count;
     if (ends)
         cut(*o);
     else
@@ -282,7 +285,7 @@ gathering::open_object& gathering::open(group& g, partition_map::value_type& at,
     auto& object = at.second.object;
     object = std::unique_ptr<open_object>(new open_object{g, at, now_, ++opened_});
     // Room that is never used would count as memory, and the object would be cut early for it.
-    object->packed.bytes = byte_buffer(how_.bytes);
+    object->packed.bytes = byte_buffer(files_ ? std::min(how_.bytes, how_.in_memory) : how_.bytes);
     object->first = e.position;
     object->first_id = e.id;
     if (how_.key.uses_flow()) object->flow = e.flow;
@@ -303,6 +306,14 @@ void gathering::append(open_object& o, const event& e) {
     o.last_id = e.id;
     ++o.events;
     if (how_.format != packing::none && block_is_full(o)) pack_block(o);
+    if (o.packed.bytes.size() >= how_.in_memory) move_to_file(o);
+}
+
+void gathering::move_to_file(open_object& o) {
+    if (!files_ || o.packed.bytes.empty()) return;
+    if (!o.file) o.file = files_();
+    o.packed.taken += o.packed.bytes.size();
+    pieces_.push_back({o.file, std::exchange(o.packed.bytes, byte_buffer(how_.in_memory))});
 }
 
 void gathering::make_room(byte_buffer& to, std::size_t more) {
@@ -347,9 +358,14 @@ void gathering::cut(open_object& o) {
     out.what.flow = std::move(o.flow);
     out.what.targets = o.of.targets;
     out.what.position = o.first;
-    const auto size = o.packed.bytes.size();
-    out.bytes = spares_->lend(o.packed.bytes);
-    out.what.raw = bytes_view(out.bytes.get(), size);
+    if (o.file) {
+        move_to_file(o);
+        out.file = std::move(o.file);
+    } else {
+        const auto size = o.packed.bytes.size();
+        out.bytes = spares_->lend(o.packed.bytes);
+        out.what.raw = bytes_view(out.bytes.get(), size);
+    }
     out.acks = std::move(o.acks);
     finished_.push_back(std::move(out));
     ++objects_;
@@ -369,6 +385,7 @@ void gathering::account(open_object& o) {
 
 void gathering::relieve() {
     if (how_.format != packing::none) pack_early();
+    if (files_ && used_ > open_limit_ / 8 * 7) move_largest_to_files();
     if (used_ > open_limit_ / 8 * 7) cut_largest(open_);
     // Only when there is less memory than in the run that made the plan.
     if (used_ > how_.memory) cut_largest(following_);
@@ -391,12 +408,28 @@ void gathering::pack_early() {
     }
 }
 
-void gathering::cut_largest(std::list<open_object*>& of) {
+std::vector<gathering::open_object*> gathering::largest_first(const std::list<open_object*>& of) const {
     std::vector<open_object*> all(of.begin(), of.end());
     std::ranges::sort(all, [](const open_object* a, const open_object* b) {
         return std::pair(b->accounted, a->number) < std::pair(a->accounted, b->number);
     });
-    for (auto* o : all) {
+    return all;
+}
+
+/// An object's bytes do not depend on when they go there.
+void gathering::move_largest_to_files() {
+    for (const auto* line : {&open_, &following_}) {
+        for (auto* o : largest_first(*line)) {
+            if (used_ <= open_limit_ / 4 * 3) return;
+            if (o->packed.bytes.size() < smallest_early_piece) continue;
+            move_to_file(*o);
+            account(*o);
+        }
+    }
+}
+
+void gathering::cut_largest(std::list<open_object*>& of) {
+    for (auto* o : largest_first(of)) {
         if (used_ <= open_limit_ / 4 * 3) break;
         ++cut_by_memory_;
         cut(*o);

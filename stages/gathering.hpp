@@ -5,11 +5,13 @@
 #include "stages/cut_plan.hpp"
 #include "stages/event.hpp"
 #include "stages/key_template.hpp"
+#include "stages/object_files.hpp"
 #include "stages/spare_buffers.hpp"
 
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <limits>
 #include <list>
 #include <map>
@@ -35,14 +37,24 @@ struct batch_options {
     /// one more cuts those that were opened first, up to an eighth of them.
     std::size_t partitions = 10'000;
     /// Half for what is open, half for what is on its way; a sixteenth and a block of at most 512 KiB on top
-    /// for what belongs to the open. Less than twice `bytes` makes smaller objects.
+    /// for what belongs to the open. Less than twice `bytes` makes smaller objects, unless they are in files.
     std::size_t memory = 64u << 20;
+    /// Packed bytes of one object: larger ones lie in files (gather::options::files), to which pieces of that
+    /// size are written while they grow.
+    std::size_t in_memory = std::numeric_limits<std::size_t>::max();
     placed_by time = placed_by::event_time;
+};
+
+/// Packed bytes that are to be appended to the file of their object.
+struct object_piece {
+    std::shared_ptr<object_file> to{};
+    byte_buffer bytes{};
 };
 
 /// An object that takes no more events.
 struct finished_object {
-    event what{};  ///< raw is the packed object, targets are its destinations
+    event what{};  ///< raw is the packed object unless it lies in `file`, targets are its destinations
+    std::shared_ptr<object_file> file{};
     slab bytes{};
     std::vector<ack_token> acks{};
     planned_cut plan{};
@@ -51,8 +63,9 @@ struct finished_object {
 
 /// Single shard. Events with the same destinations and partition go into one object, in order, and one object
 /// is packed once for all its destinations. An object is cut by packed bytes, by count, by age, and when
-/// memory runs out, the largest first; short of that its open block is packed early. Where the plan of an
-/// earlier run knows the first event of an object, the object ends where it ended then.
+/// memory runs out, the largest first; short of that its open block is packed early, and where there are
+/// files what is packed goes there early. Where the plan of an earlier run knows the first event of an
+/// object, the object ends where it ended then.
 ///
 /// Name and bytes of an object follow from its events and its plan, from nothing else.
 ///
@@ -60,8 +73,11 @@ struct finished_object {
 /// events come again.
 class gathering {
 public:
+    /// Null: all objects stay in memory.
+    using file_maker = std::function<std::shared_ptr<object_file>()>;
+
     gathering(const batch_options& how, std::shared_ptr<const cut_plan> plan, std::int64_t arrival_ms,
-              counters& count);
+              counters& count, file_maker files = {});
     ~gathering();
     gathering(const gathering&) = delete;
     gathering& operator=(const gathering&) = delete;
@@ -81,6 +97,8 @@ public:
     /// resort, since reading may only have paused.
     bool cut_followed_since(time_source::steady when);
 
+    /// To be written, in this order, before anything else is done with the objects.
+    std::vector<object_piece> take_pieces() { return std::exchange(pieces_, {}); }
     std::vector<finished_object> take_finished() { return std::exchange(finished_, {}); }
     /// When the first of those that have no plan was opened.
     std::optional<time_source::steady> oldest() const;
@@ -124,6 +142,9 @@ private:
     void relieve();
     void pack_early();
     void cut_largest(std::list<open_object*>& of);
+    void move_to_file(open_object& o);
+    void move_largest_to_files();
+    std::vector<open_object*> largest_first(const std::list<open_object*>& of) const;
 
     const batch_options& how_;
     std::shared_ptr<const cut_plan> plan_;
@@ -137,6 +158,8 @@ private:
     std::list<open_object*> open_{};       // oldest first
     std::list<open_object*> following_{};  // a plan, which says where they end
     std::vector<finished_object> finished_{};
+    std::vector<object_piece> pieces_{};
+    file_maker files_;
     std::size_t partitions_ = 0;
     std::size_t most_groups_;  // of a log, before the empty ones are forgotten
     std::size_t used_ = 0;

@@ -14,6 +14,7 @@ memory_spool::entry to_entry(const spool_entry& from) {
     memory_spool::entry out;
     out.header = with_history(from.header);
     out.body = as_text(from.body);
+    out.file = from.file;
     return out;
 }
 
@@ -27,6 +28,7 @@ task<result<>> memory_spool::append(std::span<const spool_entry> entries) {
         made.what.header = with_history(one.header);
         made.body = copy_to_slab(as_text(one.body));
         made.what.body = as_text(one.body);
+        made.what.file = one.file;
         made.touched = time_.wall_now();
         q.last_error = one.header.last_error;
     }
@@ -100,6 +102,7 @@ task<result<std::vector<leased_record>>> memory_spool::lease(const lease_query& 
             taken.lease = next_lease_++;
             taken.header = r.what.header;
             taken.backing = r.body;
+            taken.file = r.what.file;
             taken.body = bytes_view(r.body.get(), size);
             out.push_back(std::move(taken));
             ++turns[i].taken;

@@ -20,6 +20,7 @@ public:
     struct entry {
         spool_header header{};
         std::string body{};
+        std::shared_ptr<const storage::body_file> file{};
     };
 
     explicit memory_spool(const time_source& time) : time_(time) {}

@@ -5,6 +5,7 @@
 #include "pipeline/task.hpp"
 #include "pipeline/time_source.hpp"
 #include "stages/event.hpp"
+#include "storage/body_file.hpp"
 #include "storage/destination.hpp"
 
 #include <chrono>
@@ -45,7 +46,8 @@ struct spool_header {
     std::string layout = "event";    ///< or "batch": the body is an object that holds many events
     std::string content_encoding{};  ///< of the body; empty: none
     std::uint64_t events = 1;        ///< in the body
-    std::string key{};  ///< of the object, prefix included; empty when none could be made (parked)
+    std::string file{};  ///< where the spool keeps a large body, its own business; empty: in the record
+    std::string key{};   ///< of the object, prefix included; empty when none could be made (parked)
     unsigned attempts = 0;
     time_source::wall first_failed_at{};
     time_source::wall next_at{};  ///< not before this instant
@@ -67,6 +69,8 @@ void remember(std::vector<attempt_note>& history, attempt_note note);
 struct spool_entry {
     spool_header header{};
     bytes_view body{};
+    /// A body that lies in a file: the spool keeps that too, and `body` is its fingerprint().
+    std::shared_ptr<const storage::body_file> file{};
 };
 
 /// Names a record while it is taken for sending.
@@ -86,7 +90,10 @@ struct leased_record {
     spool_header header{};
     bytes_view body{};
     slab backing{};
+    std::shared_ptr<const storage::body_file> file{};  ///< as in spool_entry
     bool from_earlier_run = false;
+
+    std::uint64_t body_bytes() const noexcept { return file ? file->size() : body.size(); }
 };
 
 /// Which records to take. Records that are leased already are never taken.

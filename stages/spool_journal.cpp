@@ -1,10 +1,12 @@
 #include "stages/spool_journal.hpp"
 
+#include "http/digest.hpp"
 #include "pipeline/blocking.hpp"
 #include "stages/spool_replay.hpp"
 #include "storage/shield.hpp"
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 
 namespace firehose::stages {
@@ -21,6 +23,7 @@ task<result<>> spool_journal::open() {
     auto finish = [this, &replay] {
         replay.finish();
         digests_.keep_only(log_->segments());
+        bodies_.open();
         repeats_.learn(replay.index, digests_);
     };
     co_await run_blocking(x_.blocking, std::move(finish));
@@ -52,9 +55,20 @@ task<> spool_journal::distrust(storage::sequence record) {
 task<result<spool_journal::appended>> spool_journal::append(std::vector<const spool_entry*> entries) {
     appended out;
     if (repeats_.any()) out.adopted = co_await find_repeats(entries);
+    auto files = co_await keep_files(entries);
+    if (files.has_error()) co_return files.error();
     std::vector<std::string> heads;
     heads.reserve(entries.size());
-    for (const spool_entry* const one : entries) heads.push_back(spool_record::encode_put(one->header));
+    std::size_t next_file = 0;
+    for (const spool_entry* const one : entries) {
+        if (!one->file) {
+            heads.push_back(spool_record::encode_put(one->header));
+            continue;
+        }
+        auto header = one->header;
+        header.file = (*files)[next_file++];
+        heads.push_back(spool_record::encode_put(header));
+    }
     std::vector<new_record> records(entries.size());
     for (std::size_t i = 0; i < entries.size(); ++i) {
         records[i].input.type = kind::put;
@@ -64,8 +78,12 @@ task<result<spool_journal::appended>> spool_journal::append(std::vector<const sp
         records[i].touched = x_.time.wall_now();
     }
     auto written = co_await write(std::move(records));
-    if (written.has_error()) co_return written.error();
+    if (written.has_error()) {
+        co_await drop_files(std::move(*files));
+        co_return written.error();
+    }
     out.written = std::move(*written);
+    out.files = std::move(*files);
     if (!entries.empty()) last_error_ = entries.back()->header.last_error;
     for (const storage::sequence one : out.adopted) index_.set_origin(one, spool_index::origin::this_run);
     x_.count["spool_repeats"] += out.adopted.size();
@@ -75,8 +93,47 @@ task<result<spool_journal::appended>> spool_journal::append(std::vector<const sp
 task<> spool_journal::undo(appended what) {
     for (const storage::sequence one : what.adopted) index_.set_origin(one, spool_index::origin::earlier_run);
     if (what.written.empty()) co_return;
-    auto gone = co_await settle(std::move(what.written));
+    auto gone = co_await settle(std::move(what.written), std::move(what.files));
     if (gone.has_error()) ++x_.count["spool_failed_undos"];
+}
+
+/// A name for each entry that has a file. All are kept, or none.
+task<result<std::vector<std::string>>>
+spool_journal::keep_files(const std::vector<const spool_entry*>& entries) {
+    std::vector<std::string> names;
+    std::vector<const storage::body_file*> files;
+    for (const spool_entry* const one : entries) {
+        if (!one->file) continue;
+        std::array<std::byte, 12> name;
+        x_.random.fill(name);
+        names.push_back(http::to_hex(name));
+        files.push_back(one->file.get());
+    }
+    if (files.empty()) co_return names;
+    const permit mine = co_await with_bodies_.acquire();
+    auto work = [this, &names, &files]() -> result<> {
+        for (std::size_t i = 0; i < files.size(); ++i) {
+            auto kept = bodies_.keep(*files[i], names[i]);
+            if (kept.has_value()) continue;
+            for (std::size_t j = 0; j < i; ++j) bodies_.drop(names[j]);
+            return kept;
+        }
+        return {};
+    };
+    auto kept = co_await run_blocking(x_.blocking, std::move(work));
+    if (kept.has_error()) co_return kept.error();
+    co_return names;
+}
+
+task<> spool_journal::drop_files(std::vector<std::string> names) {
+    if (names.empty()) co_return;
+    const bool cancellable = co_await storage::begin_shield();
+    const permit mine = co_await with_bodies_.acquire();
+    auto work = [this, &names] {
+        for (const auto& one : names) bodies_.drop(one);
+    };
+    co_await run_blocking(x_.blocking, std::move(work));
+    co_await storage::end_shield(cancellable);
 }
 
 task<result<std::vector<storage::sequence>>> spool_journal::write(std::vector<new_record> records) {
@@ -155,10 +212,12 @@ task<bool> spool_journal::holds(storage::sequence record, const spool_entry& ent
     const auto still = index_.at(record);
     if (got.front().has_error() || !still || still->held) co_return false;
     const leased_record& kept = *got.front();
-    co_return kept.header.key == entry.header.key&& std::ranges::equal(kept.body, entry.body);
+    if (kept.header.key != entry.header.key || (kept.file == nullptr) != (entry.file == nullptr))
+        co_return false;
+    co_return std::ranges::equal(kept.body, entry.body);
 }
 
-task<result<>> spool_journal::settle(std::vector<storage::sequence> records) {
+task<result<>> spool_journal::settle(std::vector<storage::sequence> records, std::vector<std::string> files) {
     const std::string payload = spool_record::encode_sequences(records);
     storage::journal_input input;
     input.type = kind::settled;
@@ -170,6 +229,7 @@ task<result<>> spool_journal::settle(std::vector<storage::sequence> records) {
     for (const storage::sequence one : records) index_.erase(one);
     co_await trim();
     if (done.has_error()) co_return done.error();
+    co_await drop_files(std::move(files));
     co_await compact();
     co_return result<>();
 }
@@ -224,17 +284,19 @@ task<std::vector<result<leased_record>>> spool_journal::read(std::vector<storage
     co_return std::move(out);
 }
 
+error spool_journal::unreadable(const std::string& why) const {
+    error_details d;
+    d.code = error_code(EBADMSG, boost::system::system_category());
+    d.context = "a record in " + directory_.native() + " " + why;
+    return {disposition::park, std::move(d)};
+}
+
 result<leased_record> spool_journal::to_leased(storage::sequence record, const spool_index::found& about,
                                                result<storage::journal_record>& body,
                                                const result<storage::journal_record>* mark) const {
     if (body.has_error()) return body.error();
     auto kept = spool_record::read_kept(*body);
-    if (!kept) {
-        error_details d;
-        d.code = error_code(EBADMSG, boost::system::system_category());
-        d.context = "a record in " + directory_.native() + " has a header this program cannot read";
-        return error(disposition::park, std::move(d));
-    }
+    if (!kept) return unreadable("has a header this program cannot read");
     leased_record out;
     out.header = std::move(kept->header);
     out.header.attempts = about.attempts;
@@ -242,6 +304,8 @@ result<leased_record> spool_journal::to_leased(storage::sequence record, const s
     if (mark != nullptr && mark->has_value()) spool_record::apply_mark((**mark).payload, record, out.header);
     out.body = kept->body;
     out.backing = body->backing;
+    if (!out.header.file.empty()) out.file = bodies_.find(out.header.file, out.body);
+    if (!out.header.file.empty() && !out.file) return unreadable("names a file that cannot be one of ours");
     out.from_earlier_run = about.since == spool_index::origin::earlier_run;
     return out;
 }

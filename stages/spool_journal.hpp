@@ -1,6 +1,8 @@
 /// One journal of a spool with the index of what is undelivered in it: the records of one destination,
 /// or its dead letters.
 #pragma once
+#include "pipeline/semaphore.hpp"
+#include "stages/spool_bodies.hpp"
 #include "stages/spool_digest.hpp"
 #include "stages/spool_index.hpp"
 #include "stages/spool_record.hpp"
@@ -40,6 +42,8 @@ public:
           directory_(std::move(directory)),
           options_(options),
           limits_(limits),
+          bodies_(fs, directory_),
+          with_bodies_(x.ex, 1),
           digests_(fs, directory_, options.max_payload, limits.digest_from_bytes, digest_folder::use::own) {}
 
     /// Makes or recovers it.
@@ -49,14 +53,15 @@ public:
     struct appended {
         std::vector<storage::sequence> written{};
         std::vector<storage::sequence> adopted{};  ///< were there, with the same key and the same body
+        std::vector<std::string> files{};          ///< of those written
     };
     /// All or none. An entry that is there since before this process is not written again; its record counts
     /// as this run's from now on.
     task<result<appended>> append(std::vector<const spool_entry*> entries);
     /// Takes an append back. If that fails too, a restart delivers it: a repeat, never a loss.
     task<> undo(appended what);
-    /// Finishes records, durably, and removes or rewrites what is not needed any more.
-    task<result<>> settle(std::vector<storage::sequence> records);
+    /// Finishes records, durably, and removes or rewrites what is not needed any more: `files` are theirs.
+    task<result<>> settle(std::vector<storage::sequence> records, std::vector<std::string> files = {});
     /// All or none.
     task<result<>> fail(std::vector<failed_record> all);
     /// Notes that records are about to be tried or were not; survives the process, perhaps not a power cut.
@@ -72,6 +77,8 @@ public:
 
     spool_index& index() noexcept { return index_; }
     const spool_index& index() const noexcept { return index_; }
+    /// Of all bodies, those in files included.
+    std::uint64_t body_bytes() const noexcept { return index_.bytes() + bodies_.bytes(); }
     const failure& last_error() const noexcept { return last_error_; }
     const std::optional<storage::destination>& found_destination() const noexcept { return to_; }
 
@@ -84,6 +91,8 @@ private:
     };
 
     task<result<std::vector<storage::sequence>>> write(std::vector<new_record> records);
+    task<result<std::vector<std::string>>> keep_files(const std::vector<const spool_entry*>& entries);
+    task<> drop_files(std::vector<std::string> names);
     task<> finish_segments();
     task<std::vector<storage::sequence>> find_repeats(std::vector<const spool_entry*>& entries);
     task<bool> holds(storage::sequence record, const spool_entry& entry);
@@ -93,6 +102,7 @@ private:
     result<leased_record> to_leased(storage::sequence record, const spool_index::found& about,
                                     result<storage::journal_record>& body,
                                     const result<storage::journal_record>* mark) const;
+    error unreadable(const std::string& why) const;
     storage::sequence keep_from() const;
 
     context& x_;
@@ -100,6 +110,8 @@ private:
     std::filesystem::path directory_;
     storage::journal_options options_;
     spool_journal_limits limits_;
+    spool_bodies bodies_;
+    semaphore with_bodies_;  // one call at a time
     digest_folder digests_;
     std::unique_ptr<storage::journal> log_;
     spool_index index_;

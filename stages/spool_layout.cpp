@@ -1,6 +1,7 @@
 #include "stages/spool_layout.hpp"
 
 #include "stages/drain_meter.hpp"
+#include "stages/spool_bodies.hpp"
 
 #include <cerrno>
 
@@ -36,6 +37,20 @@ bool is_for_people(std::string_view name) {
     return name == "destination.json" || name == drain_meter::file_name;
 }
 
+/// Bodies whose records are gone; but none while there is a journal, or bytes in quarantine, which may be
+/// those records.
+void remove_bodies(storage::file_system& fs, const std::filesystem::path& journal) {
+    const auto beside = fs.list(journal);
+    if (beside.has_error()) return;
+    for (const std::string& name : *beside)
+        if (name != spool_bodies::folder_name && name != "parked" && !is_for_people(name)) return;
+    const auto folder = journal / spool_bodies::folder_name;
+    const auto names = fs.list(folder);
+    if (names.has_error()) return;
+    for (const std::string& name : *names) (void)fs.remove(folder / name);
+    (void)fs.remove_directory(folder);
+}
+
 }  // namespace
 
 result<std::vector<std::filesystem::path>> destination_directories(storage::file_system& fs,
@@ -51,6 +66,9 @@ void remove_if_empty(storage::file_system& fs, const std::filesystem::path& root
     for (const auto& one : {directory / "parked" / "quarantine", directory / "parked" / "index",
                             directory / "parked", directory / "quarantine", directory / "index"})
         (void)fs.remove_directory(one);
+    remove_bodies(fs, directory / "parked");
+    (void)fs.remove_directory(directory / "parked");
+    remove_bodies(fs, directory);
     auto names = fs.list(directory);
     if (names.has_error()) return;
     for (const std::string& name : *names)

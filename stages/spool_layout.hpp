@@ -12,8 +12,9 @@ namespace firehose::stages {
 result<std::vector<std::filesystem::path>> destination_directories(storage::file_system& fs,
                                                                    const std::filesystem::path& root);
 
-/// Removes a destination's directory if nothing but what is for people and empty directories is in it, and
-/// the empty directories above it, up to the root. Failures do not matter: it stays.
+/// Removes a destination's directory if nothing but what is for people, bodies without records and empty
+/// directories is in it, and the empty directories above it, up to the root. Failures do not matter: it
+/// stays.
 void remove_if_empty(storage::file_system& fs, const std::filesystem::path& root,
                      const std::filesystem::path& directory);
 

@@ -130,7 +130,7 @@ std::optional<json::object> parse_object(bytes_view text) {
 std::string encode_put(const spool_header& header) {
     workspace here;
     json::object o = to_json(header.to, here.memory());
-    o.reserve(13);
+    o.reserve(14);
     o["v"] = 1;
     o["event_id"] = header.event_id;
     o["group_id"] = header.group_id;
@@ -138,6 +138,7 @@ std::string encode_put(const spool_header& header) {
     o["layout"] = header.layout;
     if (!header.content_encoding.empty()) o["content_encoding"] = header.content_encoding;
     if (header.events != 1) o["events"] = header.events;
+    if (!header.file.empty()) o["file"] = header.file;
     o["key"] = header.key;
     o["last_error"] = to_json(header.last_error, here.memory());
     const bool failed_again = header.attempts > 0 || header.history.size() > 1;
@@ -178,6 +179,7 @@ std::optional<spool_header> parse_header(const put_view& put) {
     const json::value* const events = o->if_contains("events");
     if (events != nullptr && events->is_int64())
         header.events = static_cast<std::uint64_t>(events->get_int64());
+    header.file = text_at(*o, "file");
     header.key = text_at(*o, "key");
     header.to.service = text_at(*o, "service");
     header.to.type = text_at(*o, "type");

@@ -39,6 +39,13 @@ struct directory_spool::selection {
         for (std::size_t i = 0; i < got.size(); ++i) take(some[i], got[i]);
     }
 
+    std::vector<std::string> files() const {
+        std::vector<std::string> out;
+        for (const leased_record& one : records)
+            if (!one.header.file.empty()) out.push_back(one.header.file);
+        return out;
+    }
+
 private:
     void take(storage::sequence number, result<leased_record>& got) {
         if (got.has_error()) {
@@ -85,7 +92,8 @@ task<result<>> directory_spool::bring_back(queue& q, const spool_filter& which, 
             entry.header.attempts = 0;
             entry.header.next_at = x_.time.wall_now();
             entry.body = one.body;
-            total.bytes += one.body.size();
+            entry.file = one.file;
+            total.bytes += one.body_bytes();
             entries.push_back(std::move(entry));
         }
         for (const spool_entry& one : entries) pointers.push_back(&one);
@@ -94,7 +102,8 @@ task<result<>> directory_spool::bring_back(queue& q, const spool_filter& which, 
         // First there, then gone here: a crash in between leaves both, never none.
         auto kept = co_await q.records.append(std::move(pointers));
         if (kept.has_error()) co_return kept.error();
-        auto gone = co_await q.dead_letters.settle(some.numbers);
+        auto files = some.files();
+        auto gone = co_await q.dead_letters.settle(some.numbers, std::move(files));
         if (gone.has_error()) co_return gone;
     }
     total.unreadable += some.unreadable;
@@ -117,7 +126,7 @@ task<result<>> directory_spool::reschedule(queue& q, const spool_filter& which, 
             one.history = header.history;
             due.push_back(std::move(one));
         }
-        for (const leased_record& one : some.records) total.bytes += one.body.size();
+        for (const leased_record& one : some.records) total.bytes += one.body_bytes();
         total.waiting += some.records.size();
         if (due.empty()) continue;
         auto done = co_await q.records.fail(std::move(due));
@@ -138,9 +147,10 @@ task<result<repair_counts>> directory_spool::purge(const spool_filter& which) {
             while (!some.ended) {
                 co_await some.next();
                 if (some.numbers.empty()) continue;
-                auto gone = co_await log.settle(some.numbers);
+                auto files = some.files();
+                auto gone = co_await log.settle(some.numbers, std::move(files));
                 if (gone.has_error()) co_return gone.error();
-                for (const leased_record& one : some.records) total.bytes += one.body.size();
+                for (const leased_record& one : some.records) total.bytes += one.body_bytes();
                 (parked ? total.parked : total.waiting) += some.numbers.size();
             }
             total.unreadable += some.unreadable;

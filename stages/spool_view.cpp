@@ -1,6 +1,7 @@
 #include "stages/spool_view.hpp"
 
 #include "stages/drain_meter.hpp"
+#include "stages/spool_bodies.hpp"
 #include "stages/spool_layout.hpp"
 #include "stages/spool_replay.hpp"
 #include "storage/journal.hpp"
@@ -8,6 +9,7 @@
 #include <algorithm>
 #include <array>
 #include <cctype>
+#include <cerrno>
 #include <limits>
 
 namespace firehose::stages {
@@ -29,10 +31,12 @@ public:
     journal_view(storage::file_system& fs, std::filesystem::path directory)
         : fs_(fs),
           directory_(std::move(directory)),
+          bodies_(fs, directory_),
           digests_(fs, directory_, largest_record, no_digest_size, digest_folder::use::look) {}
 
     /// Empty when there is no such journal.
     result<> open() {
+        bodies_.open();
         storage::recovery_options how;
         how.max_payload = largest_record;
         how.what = storage::recovery_options::mode::look;
@@ -70,6 +74,7 @@ public:
     }
 
     const spool_replay& replay() const { return replay_; }
+    std::uint64_t body_bytes() const { return replay_.index.bytes() + bodies_.bytes(); }
 
 private:
     bool read(storage::sequence record, kept_record& out, slab& backing) {
@@ -87,11 +92,15 @@ private:
             spool_record::apply_mark(got.back()->payload, record, out.header);
         out.body = kept->body;
         backing = got.front()->backing;
-        return true;
+        if (out.header.file.empty()) return true;
+        out.file = bodies_.find(out.header.file, out.body);
+        out.body = {};
+        return out.file != nullptr;
     }
 
     storage::file_system& fs_;
     std::filesystem::path directory_;
+    spool_bodies bodies_;
     digest_folder digests_;
     spool_replay replay_{digests_};
 };
@@ -114,6 +123,48 @@ void count_quarantine(storage::file_system& fs, const std::filesystem::path& dir
         ++out.quarantined_files;
         out.quarantined_bytes += status->size;
     }
+}
+
+/// Reads the large bodies of the records that `which` lets pass. Returns the ids of those whose file is not
+/// there.
+result<std::vector<std::string>> read_bodies(storage::file_system& fs, const std::filesystem::path& directory,
+                                             const spool_filter& which, spool_check& out) {
+    journal_view records(fs, directory);
+    auto opened = records.open();
+    if (opened.has_error()) return opened.error();
+    std::vector<std::string> missing;
+    const auto look = [&](const kept_record& one) {
+        if (!one.file) return true;
+        const auto read = storage::read_in_steps(*one.file, [](bytes_view) { return result<>(); });
+        if (read.has_value()) return true;
+        if (storage::is_errno(read.error(), ENOENT)) {
+            missing.push_back(one.id);
+        } else {
+            ++out.damaged_bodies;
+            out.notes.push_back(read.error().context() + " (key " + one.header.key + ")");
+        }
+        return true;
+    };
+    std::uint64_t unreadable = 0;
+    records.visit(which, out.parked, unreadable, look);
+    return missing;
+}
+
+/// A body that is missing is damage only if its record is still there afterwards: a process may be at it.
+result<> check_bodies(storage::file_system& fs, const std::filesystem::path& directory, spool_check& out) {
+    if (fs.status(directory / spool_bodies::folder_name).has_error()) return {};
+    auto missing = read_bodies(fs, directory, {}, out);
+    if (missing.has_error()) return missing.error();
+    if (missing->empty()) return {};
+    spool_filter those;
+    those.ids = std::move(*missing);
+    spool_check again;
+    again.parked = out.parked;
+    missing = read_bodies(fs, directory, those, again);
+    if (missing.has_error()) return missing.error();
+    out.damaged_bodies += missing->size();
+    for (const auto& id : *missing) out.notes.push_back("the file with the body of " + id + " is gone");
+    return {};
 }
 
 result<std::optional<spool_check>> check_journal(storage::file_system& fs,
@@ -205,7 +256,7 @@ result<std::vector<backlog>> inspect(storage::file_system& fs, const std::filesy
         row.to = records.replay().to ? *records.replay().to
                                      : dead_letters.replay().to.value_or(storage::destination());
         row.records = waiting.records();
-        row.bytes = waiting.bytes();
+        row.bytes = records.body_bytes();
         row.parked = dead.records();
         row.oldest = waiting.oldest_failure();
         row.next_at = waiting.earliest();
@@ -229,6 +280,8 @@ result<std::vector<spool_check>> verify_spool(storage::file_system& fs,
             if (checked.has_error()) return checked.error();
             if (!*checked) continue;
             (*checked)->parked = parked;
+            auto bodies = check_bodies(fs, parked ? one / "parked" : one, **checked);
+            if (bodies.has_error()) return bodies.error();
             out.push_back(std::move(**checked));
         }
     }

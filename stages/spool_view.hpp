@@ -2,19 +2,21 @@
 /// intact.
 #pragma once
 #include "stages/spool_backend.hpp"
+#include "storage/body_file.hpp"
 #include "storage/file_system.hpp"
 #include "storage/journal_format.hpp"
 
 #include <cstdint>
 #include <filesystem>
 #include <functional>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
 
 namespace firehose::stages {
 
-/// One kept record. `body` is valid during the call that is handed it.
+/// One kept record. `body` is valid during the call that is handed it, `file` as long as the record is there.
 struct kept_record {
     /// "<hash of the destination>/<number>", of dead letters "<hash>/parked/<number>". Stays the same unless
     /// the record is parked, brought back, or written anew because it held an old file.
@@ -22,6 +24,9 @@ struct kept_record {
     bool parked = false;
     spool_header header{};
     bytes_view body{};
+    std::shared_ptr<const storage::body_file> file{};  ///< where the body lies, and not in `body`
+
+    std::uint64_t bytes() const noexcept { return file ? file->size() : body.size(); }
 };
 
 /// Which records: all conditions that are set must hold.
@@ -68,9 +73,10 @@ struct spool_check {
     std::uint64_t quarantined_bytes = 0;
     std::uint64_t unreadable_files = 0;
     std::uint64_t newer_files = 0;
+    std::uint64_t damaged_bodies = 0;  ///< of records, in files of their own
     std::vector<std::string> notes{};  ///< one sentence per finding
 
-    bool good() const { return damaged_ranges + unreadable_files + newer_files == 0; }
+    bool good() const { return damaged_ranges + unreadable_files + newer_files + damaged_bodies == 0; }
 };
 
 /// Checks the checksum of every record, dead letters too. Changes nothing and needs no lock. An unfinished

@@ -140,7 +140,8 @@ task<result<>> sqs_spool::append(std::span<const spool_entry> entries) {
     const sqs_record::origin from{run_, x_.time.wall_now()};
     std::uint64_t too_large = 0;
     for (const auto& one : entries) {
-        auto message = resting ? std::nullopt : message_of(*with_.queue, one.header, from, one.body, {});
+        auto message =
+            resting || one.file ? std::nullopt : message_of(*with_.queue, one.header, from, one.body, {});
         if (!message) {
             if (!resting) ++too_large;
             for_disk.push_back(&one);
@@ -180,8 +181,9 @@ task<result<>> sqs_spool::park(std::span<const spool_entry> entries) {
     std::vector<storage::outgoing_message> messages;
     const sqs_record::origin from{run_, x_.time.wall_now()};
     for (const auto& one : entries) {
-        auto message = with_.dead_letters ? message_of(*with_.dead_letters, one.header, from, one.body, {})
-                                          : std::nullopt;
+        auto message = with_.dead_letters && !one.file
+                           ? message_of(*with_.dead_letters, one.header, from, one.body, {})
+                           : std::nullopt;
         if (!message) {
             for_disk.push_back(&one);
             continue;

@@ -114,7 +114,8 @@ private:
         std::size_t bytes = 0;
         for (auto& record : records) {
             event e;
-            e.raw = record.body;
+            e.file = std::move(record.file);
+            if (!e.file) e.raw = record.body;
             e.id = record.header.event_id;
             e.group = record.header.group_id;
             e.flow = record.header.flow_id;

@@ -1,5 +1,7 @@
 #include "stages/watched_attempts.hpp"
 
+#include "storage/file_put.hpp"
+
 namespace firehose::stages {
 namespace {
 
@@ -10,7 +12,7 @@ constexpr std::chrono::milliseconds patience{1'000};
 
 task<std::optional<result<storage::object_info>>> watched_attempts::put(lane& to, delivery_job& job,
                                                                         std::chrono::milliseconds timeout) {
-    attempt one(to, job, x_.time.now() + timeout);
+    attempt one(to, job, x_.time.now() + timeout, timeout);
     under_way_.push_back(one);
     changed_.wake_all();
     auto whole = bounded(one);
@@ -24,7 +26,7 @@ task<std::optional<result<storage::object_info>>> watched_attempts::put(lane& to
 
 /// In a scope of its own, so that the watch can end this attempt and no other.
 task<> watched_attempts::bounded(attempt& one) {
-    return with_scope(x_.ex, [&one](task_scope& s) {
+    return with_scope(x_.ex, [this, &one](task_scope& s) {
         one.scope = &s;
         return put_into(one);
     });
@@ -36,14 +38,37 @@ task<> watched_attempts::put_into(attempt& one) {
         one.answer = *one.to.unusable;
         co_return;
     }
-    const storage::payload body{one.job.body()};
-    const auto how = one.job.how();
     try {
-        auto put = co_await store->put(one.job.key(), body, how, one.until);
+        auto putting = one.job.file() ? put_file(*store, one) : put_bytes(*store, one);
+        auto put = co_await std::move(putting);
         one.answer = std::move(put);
     } catch (const boost::system::system_error& e) {
         if (e.code() != asio::error::operation_aborted) throw;
     }
+}
+
+task<result<storage::object_info>> watched_attempts::put_bytes(storage::store& to, attempt& one) {
+    const storage::payload body{one.job.body()};
+    const auto how = one.job.how();
+    co_return co_await to.put(one.job.key(), body, how, one.until);
+}
+
+/// Takes as long as it takes: every answer is a sign of life.
+task<result<storage::object_info>> watched_attempts::put_file(storage::store& to, attempt& one) {
+    const auto how = one.job.how();
+    storage::file_put_options options;
+    options.parts = one.to.parts;
+    options.request_timeout = one.timeout;
+    options.answered = [this, &one] { note_answer(one); };
+    options.room = &one.to.parts_in_memory;
+    co_return co_await storage::put_from_file(to, x_, one.job.key(), *one.job.file(), how, options);
+}
+
+void watched_attempts::note_answer(attempt& one) {
+    if (one.expired) return;
+    one.unlink();
+    one.until = x_.time.now() + one.timeout;
+    under_way_.push_back(one);
 }
 
 task<> watched_attempts::watch() {

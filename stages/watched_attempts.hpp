@@ -17,7 +17,8 @@ class watched_attempts {
 public:
     explicit watched_attempts(context& x) : x_(x), changed_(x.ex) {}
 
-    /// One attempt. Nothing when it was cancelled: the outcome at the store is unknown then.
+    /// One attempt; of a body in a file, `timeout` is each part's. Nothing when it was cancelled: the outcome
+    /// at the store is unknown then.
     task<std::optional<result<storage::object_info>>> put(lane& to, delivery_job& job,
                                                           std::chrono::milliseconds timeout);
 
@@ -29,20 +30,25 @@ private:
 
     /// One attempt under way. Its scope is there from its start to its end.
     struct attempt : hook {
-        attempt(lane& l, delivery_job& j, time_source::steady deadline) : to(l), job(j), until(deadline) {}
+        attempt(lane& l, delivery_job& j, time_source::steady deadline, std::chrono::milliseconds each)
+            : to(l), job(j), until(deadline), timeout(each) {}
         lane& to;
         delivery_job& job;
         time_source::steady until;
+        std::chrono::milliseconds timeout;
         task_scope* scope = nullptr;
         bool expired = false;
         std::optional<result<storage::object_info>> answer{};
     };
 
     task<> bounded(attempt& one);
-    static task<> put_into(attempt& one);
+    task<> put_into(attempt& one);
+    static task<result<storage::object_info>> put_bytes(storage::store& to, attempt& one);
+    task<result<storage::object_info>> put_file(storage::store& to, attempt& one);
+    void note_answer(attempt& one);
 
     context& x_;
-    boost::intrusive::list<attempt, boost::intrusive::constant_time_size<false>> under_way_;  // oldest first
+    boost::intrusive::list<attempt, boost::intrusive::constant_time_size<false>> under_way_;  // by `until`
     wait_queue changed_;
 };
 

@@ -1,6 +1,7 @@
 #include "stages/workbench.hpp"
 
 #include "http/client.hpp"
+#include "pipeline/blocking.hpp"
 #include "stages/directory_spool.hpp"
 #include "stages/distant_spool.hpp"
 #include "storage/file_system.hpp"
@@ -79,6 +80,10 @@ task<result<std::unique_ptr<workbench>>> workbench::open(context& x, workbench_o
     auto spool = co_await directory_spool::open(x, base.files, base.how.data_dir, defaults);
     if (!spool) co_return spool.error();
     bench->spool_ = std::move(*spool);
+    bench->files_ = std::make_shared<object_files>(std::make_shared<storage::system_files>(),
+                                                   base.how.data_dir / "objects");
+    auto clear = [files = bench->files_] { files->clear(); };
+    co_await run_blocking(x.blocking, std::move(clear));
     if (base.how.sqs) {
         auto shared = co_await open_sqs_spool(x, *base.how.sqs, base.how.credentials, base.credentials,
                                               base.how.http, std::move(bench->spool_));
@@ -90,10 +95,11 @@ task<result<std::unique_ptr<workbench>>> workbench::open(context& x, workbench_o
 }
 
 std::unique_ptr<workbench> workbench::open_beside(context& x, workbench_options how, executor home_shard,
-                                                  spool_backend& home) {
+                                                  const workbench& home) {
     std::unique_ptr<workbench> bench(new workbench);
     bench->base_ = std::make_unique<foundation>(x, std::move(how));
-    bench->spool_ = std::make_unique<distant_spool>(std::move(home_shard), home);
+    bench->spool_ = std::make_unique<distant_spool>(std::move(home_shard), home.spool());
+    bench->files_ = home.files();
     bench->make_delivery(x);
     return bench;
 }
@@ -127,7 +133,8 @@ destination_check apart_from_spool(destination_check also, const std::filesystem
     // Every folder lies in data_dir: that must not forbid all.
     if (is_within(root, data)) {
         own.clear();
-        for (const auto* name : {"spool", "plans", "events", "sources", "flows", "routing", "credentials"})
+        for (const auto* name :
+             {"spool", "objects", "plans", "events", "sources", "flows", "routing", "credentials"})
             own.push_back(data / name);
     }
     return [also = std::move(also), root, own](const storage::destination& to) {

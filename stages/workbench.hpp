@@ -5,6 +5,7 @@
 #include "stages/account.hpp"
 #include "stages/delivery.hpp"
 #include "stages/normalize_config.hpp"
+#include "stages/object_files.hpp"
 #include "stages/open_sqs_spool.hpp"
 #include "stages/spool_backend.hpp"
 #include "storage/credential_sources.hpp"
@@ -36,15 +37,17 @@ public:
     /// Recovers the spool, which takes as long as reading it. Fails when the data directory cannot be
     /// used or another process has it. May be cancelled; leaves nothing behind.
     static task<result<std::unique_ptr<workbench>>> open(context& x, workbench_options how);
-    /// For another shard: with books, stores and connections of its own, and the spool of `home`, which
-    /// outlives it, as does the shard it is on.
+    /// For another shard: with books, stores and connections of its own, and the spool and the files of
+    /// `home`, which outlives it, as does the shard it is on.
     static std::unique_ptr<workbench> open_beside(context& x, workbench_options how, executor home_shard,
-                                                  spool_backend& home);
+                                                  const workbench& home);
     ~workbench();
 
     const std::shared_ptr<stages::delivery>& delivery() const noexcept { return delivery_; }
     const std::shared_ptr<account>& books() const noexcept { return books_; }
     spool_backend& spool() const noexcept { return *spool_; }
+    /// For gather(): of this data_dir, shared by all benches beside one another.
+    const std::shared_ptr<object_files>& files() const noexcept { return files_; }
     /// What the stores of this bench sign with.
     storage::credential_sources& credentials() const noexcept;
 
@@ -65,6 +68,7 @@ private:
 
     std::unique_ptr<foundation> base_;
     std::unique_ptr<spool_backend> spool_;
+    std::shared_ptr<object_files> files_;
     std::shared_ptr<account> books_;
     std::shared_ptr<stages::delivery> delivery_;
 };

@@ -5,8 +5,10 @@
 namespace firehose::app {
 namespace {
 
-/// The spool's largest record is 64 MiB, and whatever cannot be delivered must fit.
-constexpr std::uint64_t largest_object = 48u << 20;
+/// The spool's largest record is 64 MiB, and what cannot be delivered out of memory must fit.
+constexpr std::uint64_t largest_in_memory = 48u << 20;
+/// 8192 parts of 16 MiB.
+constexpr std::uint64_t largest_object = 1ULL << 37;
 
 stages::packing read_format(const object_reader& from) {
     std::string format = "gzip";
@@ -32,9 +34,10 @@ stages::batch_options read_batch(const object_reader& from) {
     else
         from.read("age_ms", how.age);
     from.read("partitions", how.partitions, 1, 1'000'000);
-    how.memory = std::max<std::size_t>(how.memory, 4 * how.bytes);
+    if (how.bytes <= largest_in_memory) how.memory = std::max<std::size_t>(how.memory, 4 * how.bytes);
     from.read("memory", how.memory, 4u << 20, 1ULL << 36);
-    if (how.memory < 4 * how.bytes) from.fail("memory", "must be at least four times \"bytes\"");
+    if (how.bytes > largest_in_memory || how.memory < 4 * how.bytes)
+        how.in_memory = std::clamp<std::size_t>(how.memory / 16, 1u << 20, 8u << 20);
 
     std::string time = "event";
     from.read("time", time);

@@ -43,7 +43,7 @@ task<> crew_member::work(task_scope& s, context& x) {
         auto part = std::move(*next_);
         next_.reset();
         if (!bench_)
-            bench_ = stages::workbench::open_beside(x, bench_options(how_, stores_), *first_, *spool_);
+            bench_ = stages::workbench::open_beside(x, bench_options(how_, stores_), *first_, *home_);
         const bool good = co_await delivery_.deliver(std::move(part), nullptr, *bench_, x);
         post_books();
         answer_ = good;
@@ -64,8 +64,8 @@ void crew_member::post_books() {
     asio::post(*first_, [to = &books_, copy = *bench_->books()] { *to = copy; });
 }
 
-task<bool> crew_member::deliver(input_part what, stages::spool_backend* spool) {
-    spool_ = spool;
+task<bool> crew_member::deliver(input_part what, const stages::workbench* home) {
+    home_ = home;
     next_ = std::move(what);
     answer_.reset();
     changed_->wake_all();

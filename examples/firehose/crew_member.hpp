@@ -24,7 +24,7 @@ public:
     task<> run(context& x, executor first);
 
     /// False also when this shard has failed, or ended before the part was through.
-    task<bool> deliver(input_part what, stages::spool_backend* spool);
+    task<bool> deliver(input_part what, const stages::workbench* home);
     /// Returns when nothing of this shard uses the first one's spool any more.
     task<bool> end();
 
@@ -41,7 +41,7 @@ private:
     stages::account& books_;  ///< of the first shard
     std::optional<executor> first_{};
     std::unique_ptr<stages::workbench> bench_{};
-    stages::spool_backend* spool_ = nullptr;
+    const stages::workbench* home_ = nullptr;  ///< of the first shard
     std::optional<input_part> next_{};
     std::optional<bool> answer_{};
     bool wanted_ = true;

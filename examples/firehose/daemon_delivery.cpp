@@ -47,7 +47,7 @@ task<> daemon::deliver_log(context& x) {
         x.log.error("an accepted event cannot be read", {{"position", r.line}, {"reason", r.reason}});
     };
     if (how_.batch) {
-        stages::gather::options batch{*how_.batch, plan_};
+        stages::gather::options batch{*how_.batch, plan_, bench_->files()};
         auto pipeline = stages::batch_pipeline(std::move(source), std::move(routing), std::move(batch),
                                                bench_->delivery(), how_.services);
         co_await pipeline.run(x);

@@ -92,6 +92,7 @@ task<> input_delivery::deliver_events(Source source, stages::normalize_config::o
     batch.how = *how_.batch;
     batch.how.memory /= shares_;
     batch.plan = std::move(plan);
+    batch.files = bench.files();
     auto pipeline = stages::batch_pipeline(std::move(source), std::move(routing), std::move(batch),
                                            bench.delivery(), how_.services);
     co_await pipeline.run(x);

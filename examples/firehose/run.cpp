@@ -88,7 +88,8 @@ private:
         const auto& how = all.run;
         auto wanted = how.shards != 0 ? how.shards : std::max(1U, std::thread::hardware_concurrency());
         if (all.batch) {
-            const auto room = std::max<std::size_t>(1, all.batch->memory / (2 * all.batch->bytes));
+            const auto each = std::min(all.batch->bytes, all.batch->in_memory);
+            const auto room = std::max<std::size_t>(1, all.batch->memory / (2 * each));
             wanted = static_cast<unsigned>(std::min<std::size_t>(wanted, room));
         }
         std::size_t most = 1;
@@ -227,9 +228,7 @@ private:
     task<> hand_out(part_list& parts, unsigned shard, const stages::workbench& bench, context& x) {
         while (!parts.left.empty() && !x.stop.draining() && !failed_) {
             std::function<task<bool>()> there = [&member = *crew_[shard - 1], part = parts.take(),
-                                                 spool = &bench.spool()] {
-                return member.deliver(part, spool);
-            };
+                                                 home = &bench] { return member.deliver(part, home); };
             auto delivered = call_on<bool>(all_[shard], std::move(there));
             const bool good = co_await std::move(delivered);
             failed_ = failed_ || !good;

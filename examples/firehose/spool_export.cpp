@@ -6,6 +6,7 @@
 
 #include <boost/json/serialize.hpp>
 
+#include <cerrno>
 #include <cstdio>
 #include <string>
 
@@ -37,16 +38,15 @@ public:
     result<> put(const stages::kept_record& one) {
         auto header = to_json(one);
         if (!list_) {
-            add_body(header, one.body);
+            add_body(header, one);
             std::printf("%s\n", json::serialize(header).c_str());
             return {};
         }
         const auto name = "bodies/" + storage::escape_component(one.id);
         header["file"] = name;
-        auto opened = files_.open(directory_ / name, storage::open_how::create_new);
-        if (opened.has_error()) return opened.error();
-        auto done = storage::write_fully(**opened, std::span(&one.body, 1), 0);
-        if (done.has_value()) done = (*opened)->sync();
+        auto done = put_body(one, directory_ / name);
+        const bool left_meanwhile = done.has_error() && one.file && storage::is_errno(done.error(), ENOENT);
+        if (left_meanwhile) return files_.remove(directory_ / name);
         if (done.has_error()) return done;
         const std::string line = json::serialize(header) + "\n";
         const bytes_view part = as_bytes(line);
@@ -69,6 +69,19 @@ public:
     }
 
 private:
+    result<> put_body(const stages::kept_record& one, const std::filesystem::path& path) {
+        auto opened = files_.open(path, storage::open_how::create_new);
+        if (opened.has_error()) return opened.error();
+        std::uint64_t at = 0;
+        const auto add = [&](bytes_view some) {
+            auto done = storage::write_fully(**opened, std::span(&some, 1), at);
+            at += some.size();
+            return done;
+        };
+        auto done = one.file ? storage::read_in_steps(*one.file, add) : add(one.body);
+        return done.has_error() ? done : (*opened)->sync();
+    }
+
     std::filesystem::path directory_;
     storage::system_files files_{};
     std::unique_ptr<storage::file> list_{};

@@ -32,7 +32,7 @@ result<verdict> look(const spool_arguments& args, const std::filesystem::path& d
             out.lines +=
                 fmt::format("  {}  event {}  key {}  {} bytes  first failed {}\n", one.id,
                             escape_for_log(one.header.event_id, 80), escape_for_log(one.header.key, 200),
-                            one.body.size(), instant(one.header.first_failed_at));
+                            one.bytes(), instant(one.header.first_failed_at));
         }
         return true;
     };

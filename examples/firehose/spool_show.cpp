@@ -26,7 +26,7 @@ void print_record(const stages::kept_record& one, bool with_body) {
     line("flow", safe(h.flow_id));
     line("destination", safe(storage::describe(h.to)) + " (" + safe(h.to.type) + ")");
     line("key", safe(h.key));
-    line("bytes", std::to_string(one.body.size()));
+    line("bytes", std::to_string(one.bytes()));
     line("attempts", std::to_string(h.attempts));
     line("first failed", instant(h.first_failed_at));
     if (!one.parked) line("next attempt", instant(h.next_at));
@@ -34,7 +34,8 @@ void print_record(const stages::kept_record& one, bool with_body) {
     for (const auto& note : h.history)
         line(note.attempt == 0 ? "at first" : fmt::format("attempt {}", note.attempt),
              instant(note.at) + "  " + safe(in_words(note.why)));
-    if (with_body) line("body", escape_for_log(as_text(one.body), one.body.size() + 1));
+    if (one.file) line("body file", safe(one.file->path().native()));
+    if (with_body && !one.file) line("body", escape_for_log(as_text(one.body), one.body.size() + 1));
     std::fputs(out.c_str(), stdout);
 }
 
@@ -55,7 +56,7 @@ int spool_show_verb(const spool_arguments& args) {
             return true;
         }
         auto text = to_json(one);
-        if (args.body) add_body(text, one.body);
+        if (args.body) add_body(text, one);
         std::printf("%s%s", shown == 1 ? "[" : ",\n", json::serialize(text).c_str());
         return true;
     };

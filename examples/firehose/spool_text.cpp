@@ -58,7 +58,7 @@ json::object to_json(const stages::kept_record& one) {
     for (auto& member : to_json(h.to)) out.insert(member);
     out["layout"] = h.layout;
     out["key"] = h.key;
-    out["bytes"] = one.body.size();
+    out["bytes"] = one.bytes();
     out["attempts"] = h.attempts;
     out["first_failed_at"] = instant(h.first_failed_at);
     out["next_attempt"] = one.parked ? json::value(nullptr) : json::value(instant(h.next_at));
@@ -73,8 +73,11 @@ json::object to_json(const stages::kept_record& one) {
     return out;
 }
 
-void add_body(json::object& to, bytes_view body) {
-    if (is_json_text(as_text(body)))
+void add_body(json::object& to, const stages::kept_record& one) {
+    const auto body = one.body;
+    if (one.file)
+        to["body_file"] = one.file->path().native();
+    else if (is_json_text(as_text(body)))
         to["body"] = as_text(body);
     else
         to["body_base64"] = http::to_base64(body);
@@ -83,7 +86,7 @@ void add_body(json::object& to, bytes_view body) {
 void count(kept_shares& all, const stages::kept_record& one) {
     auto& share = all[one.header.to];
     ++(one.parked ? share.parked : share.waiting);
-    share.bytes += one.body.size();
+    share.bytes += one.bytes();
 }
 
 kept_share sum(const kept_shares& all) {

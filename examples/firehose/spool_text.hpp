@@ -22,8 +22,9 @@ boost::json::object to_json(const stages::failure& why);
 boost::json::object to_json(const storage::destination& to);
 /// All of the header, with `bytes`, and no body.
 boost::json::object to_json(const stages::kept_record& one);
-/// Adds `body`, or `body_base64` if it is no UTF-8.
-void add_body(boost::json::object& to, bytes_view body);
+/// Adds `body`, or `body_base64` if it is no UTF-8; of a large one `body_file`, the path of the spool's own
+/// file.
+void add_body(boost::json::object& to, const stages::kept_record& one);
 
 /// How much of what: for verbs that act on many records.
 struct kept_share {

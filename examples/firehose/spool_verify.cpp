@@ -25,6 +25,7 @@ json::object check_to_json(const stages::spool_check& one) {
     out["quarantined_bytes"] = one.quarantined_bytes;
     out["unreadable_files"] = one.unreadable_files;
     out["newer_files"] = one.newer_files;
+    out["damaged_bodies"] = one.damaged_bodies;
     return out;
 }
 
@@ -35,7 +36,8 @@ void print_checks(const std::vector<stages::spool_check>& all) {
     line("destination", "intact", "undelivered", "damaged", "damaged bytes", "quarantined");
     for (const auto& one : all)
         line(escape_for_log(storage::describe(one.to), 200) + (one.parked ? " (parked)" : ""), one.intact,
-             one.undelivered, one.damaged_ranges, one.damaged_bytes, one.quarantined_files);
+             one.undelivered, one.damaged_ranges + one.damaged_bodies, one.damaged_bytes,
+             one.quarantined_files);
     if (all.empty()) std::puts("(empty)");
 }
 
