@@ -1,5 +1,6 @@
 #include "stages/cut_plan.hpp"
 
+#include "http/digest.hpp"
 #include "pipeline/blocking.hpp"
 #include "stages/event.hpp"
 #include "storage/object_key.hpp"
@@ -10,6 +11,8 @@
 #include <boost/json/value.hpp>
 
 #include <algorithm>
+#include <array>
+#include <cerrno>
 #include <iterator>
 
 namespace firehose::stages {
@@ -20,6 +23,7 @@ namespace {
 constexpr std::uint16_t input_record = 1;
 constexpr std::uint16_t cut_record = 2;
 
+constexpr std::size_t id_length = 8;
 constexpr std::uint64_t log_segment_bytes = 1u << 20;  // what is forgotten leaves the disk in such pieces
 
 std::string place_of(std::string_view to, std::string_view partition) {
@@ -94,7 +98,10 @@ void cut_plan::visit(const storage::recovered_record& r) {
 }
 
 void cut_plan::remember(planned_cut cut, storage::sequence record) {
-    if (cut.last >= end_) return;
+    if (cut.last >= end_) {
+        of_another_log_ = true;
+        return;
+    }
     auto place = place_of(cut.to, cut.partition);
     last_position_ = std::max(last_position_, cut.last);
     if (is_for_log()) recorded_.push_back({record, place, cut.first, cut.last});
@@ -139,8 +146,10 @@ task<result<std::unique_ptr<storage::journal>>> cut_plan::open_journal(context& 
 task<result<std::shared_ptr<cut_plan>>> cut_plan::open(context& x, storage::file_system& fs,
                                                        std::filesystem::path data_dir, std::string identity,
                                                        std::string name, std::vector<std::uint64_t> starts) {
-    auto directory = data_dir / "plans" / storage::sha256_hex(identity).substr(0, 32);
+    const auto hash = storage::sha256_hex(identity);
+    auto directory = data_dir / "plans" / hash.substr(0, 32);
     std::shared_ptr<cut_plan> plan(new cut_plan);
+    plan->id_ = hash.substr(0, id_length);
     const storage::journal_options options;
     auto opened = co_await open_journal(x, fs, std::move(directory), options, *plan);
     if (opened.has_error()) co_return opened.error();
@@ -174,12 +183,35 @@ task<result<std::shared_ptr<cut_plan>>> cut_plan::open_for_log(context& x, stora
     plan->settled_ = std::move(settled);
     storage::journal_options options;
     options.segment_bytes = log_segment_bytes;
-    auto opened = co_await open_journal(x, fs, std::move(directory), options, *plan);
+    auto copy = directory;
+    auto opened = co_await open_journal(x, fs, std::move(copy), options, *plan);
     if (opened.has_error()) co_return opened.error();
+    auto name = [&] { return plan->name_log(x.random, fs, directory); };
+    auto named = co_await run_blocking(x.blocking, std::move(name));
+    if (named.has_error()) co_return named.error();
     plan->log_ = std::move(*opened);
     plan->end_ = std::numeric_limits<std::uint64_t>::max();
     co_await plan->forget_settled();
     co_return plan;
+}
+
+/// In a file of its own, since records are forgotten.
+result<> cut_plan::name_log(randomness& random, storage::file_system& fs,
+                            const std::filesystem::path& directory) {
+    const auto path = directory / "id";
+    auto file = fs.open(path, storage::open_how::read);
+    if (file.has_error() && !storage::is_errno(file.error(), ENOENT)) return file.error();
+    std::array<std::byte, id_length> text{};
+    if (file.has_value() && !of_another_log_) {
+        const auto got = storage::read_fully(**file, text, 0);
+        if (got.has_error()) return got.error();
+        id_ = as_text(bytes_view(text).first(*got));
+        if (id_.size() == id_length && id_.find_first_not_of("0123456789abcdef") == id_.npos) return {};
+    }
+    std::array<std::byte, id_length / 2> fresh;
+    random.fill(fresh);
+    id_ = http::to_hex(fresh);
+    return storage::replace_file(fs, path, as_bytes(id_));
 }
 
 std::shared_ptr<const planned_cut> cut_plan::at(std::string_view to, std::string_view partition,

@@ -72,6 +72,9 @@ public:
     std::int64_t arrival_ms() const noexcept { return arrival_ms_; }
     /// Where the parts began in the first run; later runs keep to that, whatever their open() said.
     const std::vector<std::uint64_t>& starts() const noexcept { return starts_; }
+    /// Tells inputs apart where objects are named by the position of an event: 8 hex digits, the same in
+    /// every run.
+    const std::string& id() const noexcept { return id_; }
     /// Cuts at() can find.
     std::size_t known() const noexcept { return count_; }
 
@@ -97,6 +100,7 @@ private:
     void remember(planned_cut cut, storage::sequence record);
     void forget_overlapping(cuts_of_partition& cuts, std::uint64_t first, std::uint64_t last);
     void forget(const recorded_cut& which);
+    result<> name_log(randomness& random, storage::file_system& fs, const std::filesystem::path& directory);
     task<> forget_settled();
 
     std::unique_ptr<storage::journal> log_{};
@@ -107,6 +111,8 @@ private:
     std::uint64_t end_ = std::numeric_limits<std::uint64_t>::max();
     settled_position settled_{};
     std::deque<recorded_cut> recorded_{};  // of a log, oldest first
+    std::string id_{};
+    bool of_another_log_ = false;
     std::int64_t arrival_ms_ = 0;
     bool has_arrival_ = false;
     std::vector<std::uint64_t> starts_{0};

@@ -44,6 +44,7 @@ struct lane {
         : to(std::move(where)),
           gate(how.gate, [&random = x.random] { return random.uniform(); }),
           permits(x.ex, how.in_flight),
+          ahead(x.ex, std::max<std::size_t>(1, how.in_flight / 4)),
           parts_in_memory(x.ex, std::max(1U, in_parts.in_flight)),
           parts(in_parts),
           gate_changed(x.ex) {}
@@ -54,6 +55,7 @@ struct lane {
     breaker gate;
     http::retry_budget retries{};  ///< second and later attempts of live events
     semaphore permits;
+    semaphore ahead;            ///< permits that parts of growing objects may have or wait for
     semaphore parts_in_memory;  ///< of bodies that lie in files, all of them together
     storage::part_settings parts;
     wait_queue gate_changed;

@@ -24,6 +24,8 @@ public:
     bytes_view body() const noexcept { return event_->raw; }
     /// Where the body lies when not in body(); else null.
     const std::shared_ptr<const storage::body_file>& file() const noexcept { return event_->file; }
+    /// Where the first parts of it may be already; null: nowhere.
+    const std::shared_ptr<growing_object>& growing() const noexcept { return event_->growing; }
     std::size_t bytes() const noexcept { return file() ? file()->size() : event_->raw.size(); }
     /// Of the object; made on first use.
     const std::string& key();

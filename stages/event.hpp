@@ -41,6 +41,7 @@ struct target {
 };
 
 struct spooled_record;  // stages/spool_backend.hpp
+class growing_object;   // stages/growing_object.hpp
 
 /// Shared by all events with the same configuration; most flows have one for years.
 using target_list = std::shared_ptr<const std::vector<target>>;
@@ -73,6 +74,7 @@ struct event {
     bool settled = false;
     std::shared_ptr<const gathered_object> object{};   ///< set when the body is an object made of many events
     std::shared_ptr<const storage::body_file> file{};  ///< set when the body lies there, and not in `raw`
+    std::shared_ptr<growing_object> growing{};  ///< set when stores may have first parts of `file` already
 };
 
 }  // namespace firehose::stages

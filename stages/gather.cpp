@@ -1,15 +1,28 @@
 #include "stages/gather.hpp"
 
+#include "http/digest.hpp"
 #include "pipeline/blocking.hpp"
 #include "pipeline/scope.hpp"
+#include "stages/growing_object.hpp"
+#include "stages/send_ahead.hpp"
 
+#include <array>
 #include <chrono>
+#include <optional>
+#include <utility>
 
 namespace firehose::stages {
 namespace {
 
 /// Of a log that its reader has stopped reading, long enough to be no pause.
 constexpr std::chrono::seconds silence{10};
+
+/// Of an input that cannot be read again.
+std::string random_id(randomness& random) {
+    std::array<std::byte, 4> bytes;
+    random.fill(bytes);
+    return http::to_hex(bytes);
+}
 
 /// The frame of one running gather. One coroutine moves events, two only sleep.
 class gather_run {
@@ -22,12 +35,16 @@ public:
           x_(x),
           open_(how_, plan_, plan_ ? plan_->arrival_ms() : milliseconds_since_epoch(x.time.wall_now()),
                 x.count,
-                how.files ? [files = how.files, &x] { return files->make(x); } : gathering::file_maker()),
+                how.files ? [files = how.files, &x] { return files->make(x); } : gathering::file_maker(),
+                plan_ ? plan_->id() : random_id(x.random), growing_objects(how, x)),
           on_the_way_(std::make_shared<traffic>(x.ex)),
           old_enough_(x.ex),
-          silent_(x.ex) {}
+          silent_(x.ex),
+          ahead_(how.ahead),
+          ahead_ended_(x.ex) {}
 
     task<> carry(task_scope& s) {
+        scope_ = &s;
         s.spawn(watch(old_enough_));
         s.spawn(watch(silent_));
         bool wanted = true;
@@ -53,10 +70,17 @@ public:
             open_.cut_all();
             co_await send_finished();
         }
+        out_.reset();  // who sends ahead waits for the deliveries, and they for the end
+        while (wanted && sending_ahead_ > 0) co_await ahead_ended_.async_wait(use_task);
         s.cancel();  // the sleepers
     }
 
 private:
+    static gathering::growing_maker growing_objects(const gather::options& how, context& x) {
+        if (!how.ahead) return {};
+        return [ex = x.ex] { return std::make_shared<growing_object>(ex); };
+    }
+
     /// A time that never moves closer.
     struct alarm {
         explicit alarm(executor ex) : changed(std::move(ex)) {}
@@ -106,7 +130,7 @@ private:
         if (!passed.empty()) {
             auto slabs = events.slabs();
             batch<event> rest(std::move(passed), events.bytes(), whole.split(), std::move(slabs));
-            wanted = co_await out_.push(rest);
+            wanted = co_await out_->push(rest);
         }
         whole.resolve(outcome::stored);  // our own part is done
         if (wanted) wanted = co_await send_finished();
@@ -126,7 +150,7 @@ private:
             while (on_the_way_->bytes > 0 && on_the_way_->bytes + size > how_.memory / 2)
                 co_await on_the_way_->changed.async_wait(use_task);
             auto b = make_batch(std::move(object), size);
-            const bool taken = co_await out_.push(b);
+            const bool taken = co_await out_->push(b);
             if (!taken) co_return false;
         }
         co_return true;
@@ -139,6 +163,42 @@ private:
             for (auto& piece : pieces) piece.to->append(piece.bytes.view());
         };
         co_await run_blocking(x_.blocking, std::move(work));
+        for (auto& piece : pieces) {
+            if (!piece.growing || piece.to->failure()) continue;
+            if (piece.begun.growing) begin_ahead(piece.begun);
+            piece.growing->grew(piece.to->so_far());
+        }
+    }
+
+    void begin_ahead(const event& begun) {
+        for (const auto& t : *begun.targets) {
+            ahead_of one;
+            one.shared = ahead_;
+            one.parts = begun.growing->follow(t.to);
+            one.to = t.to;
+            one.key = key_template::with_prefix(begun.object->key, t.to.prefix);
+            one.how.content_type = batch_content_type;
+            one.how.content_encoding = begun.object->content_encoding;
+            one.expected = how_.bytes;
+            scope_->spawn(run_ahead(std::move(one), counted(*this)));
+        }
+    }
+
+    /// One who sends ahead, from before it starts to its end.
+    class counted {
+    public:
+        explicit counted(gather_run& of) : of_(&of) { ++of.sending_ahead_; }
+        counted(counted&& other) noexcept : of_(std::exchange(other.of_, nullptr)) {}
+        ~counted() {
+            if (of_ && --of_->sending_ahead_ == 0) of_->ahead_ended_.wake_all();
+        }
+
+    private:
+        gather_run* of_;
+    };
+    static task<> run_ahead(ahead_of one, counted mark) {
+        co_await send_ahead(std::move(one));
+        static_cast<void>(mark);
     }
 
     /// Those report lost.
@@ -193,11 +253,15 @@ private:
     const batch_options& how_;
     std::shared_ptr<cut_plan> plan_;
     receiver<event> in_;
-    sender<event> out_;
+    std::optional<sender<event>> out_;
     context& x_;
     gathering open_;
     std::shared_ptr<traffic> on_the_way_;
     alarm old_enough_, silent_;
+    std::shared_ptr<delivery> ahead_;
+    task_scope* scope_ = nullptr;
+    std::size_t sending_ahead_ = 0;
+    wait_queue ahead_ended_;
 };
 
 }  // namespace

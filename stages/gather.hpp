@@ -7,6 +7,8 @@
 
 namespace firehose::stages {
 
+class delivery;  // stages/delivery.hpp
+
 /// Stands between normalize_config and the uploads: events in, objects out, each as one event that knows its
 /// key, how many events it holds and how it is packed. Every event's obligation has the verdict of its
 /// object. What no object can be made of, an event with a problem or a target with one, passes through as it
@@ -22,8 +24,9 @@ namespace firehose::stages {
 /// plan cannot be written, the objects report `lost`.
 ///
 /// Large objects: with files, what is packed of one goes to disk in pieces while it grows, and from there to
-/// its destinations; then `bytes` may be larger than `memory`. When a file cannot be written, its object
-/// reports `lost`.
+/// its destinations; then `bytes` may be larger than `memory`. Parts may be sent before the object is whole,
+/// but none of it can be seen there before its plan is on disk: an upload in parts is completed by the
+/// delivery. When a file cannot be written, its object reports `lost`.
 ///
 /// Memory: `batch_options::memory`, however many partitions are open. Waits while what is on its way would
 /// exceed its half of it. Ends when its input has ended, with everything cut. Cancelled: what was gathered
@@ -39,6 +42,10 @@ public:
         std::shared_ptr<cut_plan> plan{};
         /// Where objects of more than batch_options::in_memory go; null: they stay in memory.
         std::shared_ptr<object_files> files{};
+        /// Where the uploads behind this stage deliver: the first parts of objects in files are sent there
+        /// while the objects grow, if their key is known at the start. Null: objects are sent when they are
+        /// whole.
+        std::shared_ptr<delivery> ahead{};
     };
 
     explicit gather(options how) : how_(std::move(how)) {}

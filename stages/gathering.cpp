@@ -1,6 +1,7 @@
 #include "stages/gathering.hpp"
 
 #include "http/digest.hpp"
+#include "stages/growing_object.hpp"
 #include "storage/destination.hpp"
 #include "storage/text_hash.hpp"
 
@@ -78,6 +79,7 @@ struct gathering::open_object {
     byte_buffer block{};  ///< not packed yet
     packed_bytes packed{};
     std::shared_ptr<object_file> file{};  ///< with what was packed and taken
+    std::shared_ptr<growing_object> growing{};
     id_chain ids{};
     std::string first_id{};
     std::string last_id{};
@@ -94,7 +96,7 @@ struct gathering::open_object {
 };
 
 gathering::gathering(const batch_options& how, std::shared_ptr<const cut_plan> plan, std::int64_t arrival_ms,
-                     counters& count, file_maker files)
+                     counters& count, file_maker files, std::string input, growing_maker growing)
     : how_(how),
       plan_(std::move(plan)),
       arrival_ms_(arrival_ms),
@@ -103,6 +105,8 @@ gathering::gathering(const batch_options& how, std::shared_ptr<const cut_plan> p
       open_limit_(how.memory / 2 + how.memory / 16 + block_bytes_),
       spares_(std::make_shared<spare_buffers>(how.memory / 4 * 3)),
       files_(std::move(files)),
+      input_(std::move(input)),
+      growing_(how.key.is_known_at_start() ? std::move(growing) : growing_maker()),
       most_groups_(few_groups),
       overflowed_(count["batch_events_in_overflow_partition"]),
       cut_by_partitions_(count["batch_objects_cut_for_partitions"]),
@@ -311,9 +315,29 @@ void gathering::append(open_object& o, const event& e) {
 
 void gathering::move_to_file(open_object& o) {
     if (!files_ || o.packed.bytes.empty()) return;
-    if (!o.file) o.file = files_();
+    object_piece piece;
+    if (!o.file) {
+        o.file = files_();
+        if (growing_) piece.begun = begin_growing(o);
+    }
     o.packed.taken += o.packed.bytes.size();
-    pieces_.push_back({o.file, std::exchange(o.packed.bytes, byte_buffer(how_.in_memory))});
+    piece.to = o.file;
+    piece.bytes = std::exchange(o.packed.bytes, byte_buffer(how_.in_memory));
+    piece.growing = o.growing;
+    pieces_.push_back(std::move(piece));
+}
+
+event gathering::begin_growing(open_object& o) const {
+    o.growing = growing_();
+    auto about = std::make_shared<gathered_object>();
+    const auto position = position_of(o);
+    about->key = how_.key.finish(o.place.first, {o.first_id, {}, {}, 0, position});
+    about->content_encoding = content_encoding_of(how_.format);
+    event begun;
+    begun.object = std::move(about);
+    begun.targets = o.of.targets;
+    begun.growing = o.growing;
+    return begun;
 }
 
 void gathering::make_room(byte_buffer& to, std::size_t more) {
@@ -339,13 +363,20 @@ void gathering::pack_block(open_object& o) {
     o.events_packed = o.events;
 }
 
+/// Sorts as the input does.
+std::string gathering::position_of(const open_object& o) const {
+    const auto number = std::to_string(o.first);
+    return input_ + "-" + std::string(16 - std::min<std::size_t>(16, number.size()), '0') + number;
+}
+
 void gathering::cut(open_object& o) {
     pack_block(o);
     packer_->finish(o.packed);
     finished_object out;
     const auto hash = o.ids.finish();
     out.plan = {o.of.name, o.place.first, o.first, o.last, o.events, {}, {}};
-    out.plan.key = how_.key.finish(o.place.first, {o.first_id, o.last_id, hash, o.events});
+    const auto position = position_of(o);
+    out.plan.key = how_.key.finish(o.place.first, {o.first_id, o.last_id, hash, o.events, position});
     if (o.uneven || (o.planned && !o.planned->blocks.empty())) out.plan.blocks = std::move(o.blocks);
     out.recorded = o.planned && o.planned->last == o.last && o.planned->events == o.events;
 
@@ -361,6 +392,7 @@ void gathering::cut(open_object& o) {
     if (o.file) {
         move_to_file(o);
         out.file = std::move(o.file);
+        out.what.growing = std::move(o.growing);
     } else {
         const auto size = o.packed.bytes.size();
         out.bytes = spares_->lend(o.packed.bytes);

@@ -49,6 +49,8 @@ struct batch_options {
 struct object_piece {
     std::shared_ptr<object_file> to{};
     byte_buffer bytes{};
+    std::shared_ptr<growing_object> growing{};  ///< null: nobody sends parts of it ahead
+    event begun{};  ///< with the first piece of a growing object: what it will be, without its end
 };
 
 /// An object that takes no more events.
@@ -73,11 +75,13 @@ struct finished_object {
 /// events come again.
 class gathering {
 public:
-    /// Null: all objects stay in memory.
+    /// Null: all objects stay in memory. `input` tells the inputs apart whose positions name objects.
     using file_maker = std::function<std::shared_ptr<object_file>()>;
+    /// For objects in files whose key is known at their start; null: none grows in anybody's sight.
+    using growing_maker = std::function<std::shared_ptr<growing_object>()>;
 
     gathering(const batch_options& how, std::shared_ptr<const cut_plan> plan, std::int64_t arrival_ms,
-              counters& count, file_maker files = {});
+              counters& count, file_maker files = {}, std::string input = {}, growing_maker growing = {});
     ~gathering();
     gathering(const gathering&) = delete;
     gathering& operator=(const gathering&) = delete;
@@ -137,12 +141,14 @@ private:
     bool block_is_full(const open_object& o) const;
     void make_room(byte_buffer& to, std::size_t more);
     void pack_block(open_object& o);
+    std::string position_of(const open_object& o) const;
     void cut(open_object& o);
     void account(open_object& o);
     void relieve();
     void pack_early();
     void cut_largest(std::list<open_object*>& of);
     void move_to_file(open_object& o);
+    event begin_growing(open_object& o) const;
     void move_largest_to_files();
     std::vector<open_object*> largest_first(const std::list<open_object*>& of) const;
 
@@ -160,6 +166,8 @@ private:
     std::vector<finished_object> finished_{};
     std::vector<object_piece> pieces_{};
     file_maker files_;
+    std::string input_;  // of {position}
+    growing_maker growing_;
     std::size_t partitions_ = 0;
     std::size_t most_groups_;  // of a log, before the empty ones are forgotten
     std::size_t used_ = 0;

@@ -24,6 +24,7 @@ constexpr char mark_first = '\2';
 constexpr char mark_last = '\3';
 constexpr char mark_hash = '\4';
 constexpr char mark_count = '\5';
+constexpr char mark_position = '\6';
 
 constexpr std::string_view overflow_value = "_overflow";
 
@@ -94,8 +95,8 @@ struct civil {
 };
 
 struct names {
-    std::array<std::string_view, 12> all{"prefix", "flow",  "yyyy", "MM",   "dd",    "HH",
-                                         "mm",     "first", "last", "hash", "count", "ext"};
+    std::array<std::string_view, 13> all{"prefix", "flow", "yyyy", "MM",       "dd",    "HH", "mm",
+                                         "first",  "last", "hash", "position", "count", "ext"};
 };
 
 std::string unknown_placeholder(std::string_view name) {
@@ -103,9 +104,8 @@ std::string unknown_placeholder(std::string_view name) {
     const auto text = "{" + std::string(name) + "} is no placeholder";
     const auto near = nearest_name(name, known.all);
     if (!near.empty()) return text + "; did you mean {" + std::string(near) + "}?";
-    return text + "; there are {prefix} {flow} {yyyy} {MM} {dd} {HH} {mm} {first} {last} {hash} {count} "
-                  "{ext} and JSON "
-                  "Pointers such as {/vars/source/id}";
+    return text + "; there are {prefix} {flow} {yyyy} {MM} {dd} {HH} {mm} {first} {last} {hash} "
+                  "{position} {count} {ext} and JSON Pointers such as {/vars/source/id}";
 }
 
 }  // namespace
@@ -143,6 +143,8 @@ std::string key_template::add_placeholder(std::string_view name, packing how) {
         pieces_.push_back({kind::last, {}, 0});
     else if (name == "hash")
         pieces_.push_back({kind::hash, {}, 0});
+    else if (name == "position")
+        pieces_.push_back({kind::position, {}, 0});
     else if (name == "count")
         pieces_.push_back({kind::count, {}, 0});
     else if (name == "ext")
@@ -184,11 +186,9 @@ key_template::parsed key_template::parse(std::string_view text, packing how) {
 }
 
 std::string key_template::check(packing how) const {
-    const auto has = [this](kind what) {
-        return std::ranges::any_of(pieces_, [what](const piece& p) { return p.what == what; });
-    };
-    if (!uses_hash() && !(has(kind::first) && has(kind::last)))
-        return "must name {hash}, or {first} and {last}: otherwise objects would overwrite one another";
+    if (!tells_repeated_ids_apart() && !(uses(kind::first) && uses(kind::last)))
+        return "must name {hash}, {position}, or {first} and {last}: otherwise objects would overwrite one "
+               "another";
     for (std::size_t i = 1; i < pieces_.size(); ++i)
         if (pieces_[i].what == kind::prefix) return "may have {prefix} at its beginning only";
     if (pieces_.front().what == kind::prefix &&
@@ -213,8 +213,8 @@ std::string key_template::check(packing how) const {
     return {};
 }
 
-bool key_template::uses_hash() const noexcept {
-    return std::ranges::any_of(pieces_, [](const piece& p) { return p.what == kind::hash; });
+bool key_template::uses(kind what) const noexcept {
+    return std::ranges::any_of(pieces_, [what](const piece& p) { return p.what == what; });
 }
 
 std::string key_template::partition(const partition_values& of) const {
@@ -234,6 +234,7 @@ std::string key_template::partition(const partition_values& of) const {
             case kind::first: out += mark_first; break;
             case kind::last: out += mark_last; break;
             case kind::hash: out += mark_hash; break;
+            case kind::position: out += mark_position; break;
             case kind::count: out += mark_count; break;
         }
     }
@@ -256,6 +257,7 @@ std::string key_template::overflow_partition() const {
             case kind::first: out += mark_first; break;
             case kind::last: out += mark_last; break;
             case kind::hash: out += mark_hash; break;
+            case kind::position: out += mark_position; break;
             case kind::count: out += mark_count; break;
         }
     }
@@ -269,6 +271,7 @@ std::string key_template::finish(std::string_view partition, const object_name& 
             case mark_first: out += shortened_id(name.first); break;
             case mark_last: out += shortened_id(name.last); break;
             case mark_hash: out += name.hash; break;
+            case mark_position: out += name.position; break;
             case mark_count: out += std::to_string(name.count); break;
             default: out.push_back(c); break;
         }

@@ -21,26 +21,27 @@ struct partition_values {
 };
 inline constexpr std::string_view no_value = "_none";
 
-/// What names one object of a partition. A pure function of the events inside.
+/// What names one object of a partition. A pure function of the events inside and of where they come from.
 struct object_name {
     std::string_view first{};  ///< id of the first event
     std::string_view last{};
     std::string_view hash{};
     std::uint64_t count = 0;
+    std::string_view position{};  ///< where the first event is, in which input
 };
 
 /// Placeholders: {prefix} of the destination (left out with its slash when empty); {flow}; {yyyy} {MM} {dd}
 /// {HH} {mm} of the event's time, UTC; {/json/pointer} into the event; {first} and {last}, the ids of the
-/// first and the last event; {hash}, 16 hex digits over the ids of all events; {count}; {ext}, by the
-/// packing. Everything else is itself: ASCII letters, digits and -_.=/ .
+/// first and the last event; {hash}, 16 hex digits over the ids of all events; {position} of the first event
+/// in its input; {count}; {ext}, by the packing. Everything else is itself: ASCII letters, digits and -_.=/ .
 ///
 /// Whatever comes from an event is escaped like an event's own key (storage/object_key.hpp), so it is one
 /// path component or a part of one, never "..", never a slash. Pure; any thread.
 class key_template {
 public:
     struct parsed;
-    /// Fails with a sentence for the person who configured it. A template must name {hash}, or {first} and
-    /// {last}: otherwise two objects of a partition would overwrite one another.
+    /// Fails with a sentence for the person who configured it. A template must name {hash}, or {position}, or
+    /// {first} and {last}: otherwise two objects of a partition would overwrite one another.
     static parsed parse(std::string_view text, packing how);
 
     /// JSON Pointers in the order of partition_values::fields.
@@ -48,7 +49,12 @@ public:
     /// Events whose times fall into the same unit may share a partition; 0: the time plays no part.
     std::int64_t time_unit_ms() const noexcept { return unit_ms_; }
     bool uses_flow() const noexcept { return flow_; }
-    bool uses_hash() const noexcept;
+    /// Two objects whose events begin and end with the same ids have different names.
+    bool tells_repeated_ids_apart() const noexcept { return uses(kind::hash) || uses(kind::position); }
+    /// Nothing in a key depends on the last event: the name is there before the object is whole.
+    bool is_known_at_start() const noexcept {
+        return !uses(kind::last) && !uses(kind::hash) && !uses(kind::count);
+    }
 
     /// Names a partition; for people to read, and for finish().
     std::string partition(const partition_values& of) const;
@@ -76,6 +82,7 @@ private:
         first,
         last,
         hash,
+        position,
         count
     };
     struct piece {
@@ -83,6 +90,7 @@ private:
         std::string text{};
         std::size_t field = 0;
     };
+    bool uses(kind what) const noexcept;
     std::string add_placeholder(std::string_view name, packing how);
     void add_literal(std::string_view text);
     std::string check(packing how) const;

@@ -35,6 +35,7 @@ auto reference_pipeline(Source source, normalize_config::options routing,
 template <firehose::source Source>
 auto batch_pipeline(Source source, normalize_config::options routing, gather::options batch,
                     const std::shared_ptr<delivery>& shared, const std::vector<std::string>& services) {
+    batch.ahead = shared;
     return chain(std::move(source), normalize_config(std::move(routing)), gather(std::move(batch)),
                  fan_out(upload_branches(shared, services)));
 }

@@ -1,5 +1,6 @@
 #include "stages/watched_attempts.hpp"
 
+#include "stages/growing_object.hpp"
 #include "storage/file_put.hpp"
 
 namespace firehose::stages {
@@ -61,7 +62,12 @@ task<result<storage::object_info>> watched_attempts::put_file(storage::store& to
     options.request_timeout = one.timeout;
     options.answered = [this, &one] { note_answer(one); };
     options.room = &one.to.parts_in_memory;
-    co_return co_await storage::put_from_file(to, x_, one.job.key(), *one.job.file(), how, options);
+    storage::begun_upload so_far;
+    if (one.job.growing()) so_far = co_await one.job.growing()->take(one.to.to);
+    note_answer(one);
+    auto putting =
+        storage::put_from_file(to, x_, one.job.key(), *one.job.file(), how, options, std::move(so_far));
+    co_return co_await std::move(putting);
 }
 
 void watched_attempts::note_answer(attempt& one) {

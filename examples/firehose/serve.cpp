@@ -27,8 +27,9 @@ std::optional<fault> batch_fault(const configuration& how) {
     if (!how.batch) return std::nullopt;
     // After a crash, what an object was made of may be routed in another way: the object is another one then,
     // and must not take the place of the first.
-    if (!how.batch->key.uses_hash())
-        return fault{"/delivery/batch/key", "must hold {hash} for serve: its events may be read again"};
+    if (!how.batch->key.tells_repeated_ids_apart())
+        return fault{"/delivery/batch/key",
+                     "must hold {hash} or {position} for serve: its events may be read again"};
     if (how.batch->age.count() == 0)
         return fault{"/delivery/batch/age_ms",
                      "must not be 0 for serve: a server has no end that cuts what is open"};

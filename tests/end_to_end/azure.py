@@ -11,6 +11,7 @@ import os
 import secrets
 import ssl
 import urllib.parse
+import xml.etree.ElementTree as xml
 
 KEY_ID = "507f1f77bcf86cd799439012"
 VERSION = "2021-12-02"
@@ -72,6 +73,11 @@ class Azure:
     def get(self, container, key):
         return self.request("GET", f"/{container}/{key}")[0]
 
+    def objects(self, container):
+        body, _ = self.request("GET", "/" + container, {"comp": "list", "restype": "container"})
+        names = [blob.findtext("Name") for blob in xml.fromstring(body).iter("Blob")]
+        return {name: self.get(container, name) for name in names}
+
 
 def connect(secure=False):
     at = server()
@@ -85,6 +91,10 @@ def credential(secure=False):
     if secure:
         one["ca_file"] = server()["AZURE_CA_FILE"]
     return {KEY_ID: one}
+
+
+def target(container, prefix="", **more):
+    return {"enabled": True, "credential_id": KEY_ID, "bucket": container, "prefix": prefix, **more}
 
 
 def environment(secure=False):

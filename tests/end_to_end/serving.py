@@ -15,10 +15,10 @@ TOKENS = {"writer": ("canary-token-of-the-writer", ["ingest"]), "reader": ("cana
 NDJSON = "application/x-ndjson"
 
 
-def some_leads(draw, lead, name):
-    """1 to 20 events of a lead, as lines by their ids, which begin with `name`."""
+def some_leads(draw, lead, name, pad=0):
+    """1 to 20 events of a lead, as lines by their ids, which begin with `name`; `pad`: bytes in each, or more."""
     ids = [f"{name}-{n}" for n in range(draw.randint(1, 20))]
-    return {each: json.dumps({"id": each, "vars": {"lead": {"id": lead}}}).encode() for each in ids}
+    return {each: json.dumps({"id": each, "vars": {"lead": {"id": lead}}, "pad": "x" * pad}).encode() for each in ids}
 
 
 def token_section():

@@ -143,12 +143,12 @@ class EndToEnd(unittest.TestCase):
             self.assertFalse(process.hung, "nothing happens")
             time.sleep(0.01)
 
-    def kill_runs(self, path, kills, draw, before=lambda: None):
+    def kill_runs(self, path, kills, draw, before=lambda: None, **how):
         """Runs over one input and kill -9 at random moments; what was stored stays as it was. The objects at the end."""
         seen, seconds = {}, 0.5
         for _ in range(kills):
             before()
-            process = self.start("run", "--config", "firehose.json", "--json", path)
+            process = self.start("run", "--config", "firehose.json", "--json", path, **how)
             timer = threading.Timer(draw.uniform(0.01, seconds), process.signal, [signal.SIGKILL])
             timer.start()
             result = process.wait()

@@ -91,12 +91,20 @@ class ServeBatch(Serving):
         self.assertEqual(found, self.objects_below("out"))
 
     def test_killed_at_any_moment_the_same_objects_come_out(self):
-        say(f"FIREHOSE_SEED={SEED} FIREHOSE_KILLS={KILLS}")
+        self.survives({"age_ms": 30, "count": 60, "partitions": 7}, KILLS)
+
+    def test_killed_at_any_moment_the_same_objects_come_out_of_files(self):
+        """Objects of some MiB in a quarter of that, named by the position of their first event."""
+        batch = {"format": "none", "memory": 4 << 20, "bytes": 3 << 20, "age_ms": 100, "key": "{position}.{ext}"}
+        self.survives(batch, KILLS // 2, pad=30_000)
+
+    def survives(self, batch, kills, pad=0):
+        say(f"FIREHOSE_SEED={SEED} kills: {kills}")
         draw = random.Random(SEED)
         sink = Sink()
         self.addCleanup(sink.server_close)
         remote, credentials = self.remote(sink.endpoint)
-        self.configure_batch({"local": directory(), "aws": remote}, {"age_ms": 30, "count": 60, "partitions": 7},
+        self.configure_batch({"local": directory(), "aws": remote}, batch,
                              server={"access_log": False, "log": {"segment_bytes": 1 << 17}},
                              credentials=credentials)  # fmt: skip
         accepted, guard = {}, threading.Lock()
@@ -105,7 +113,7 @@ class ServeBatch(Serving):
             client = self.client(process)
             mine = random.Random(SEED + life * 100 + worker)
             for request in range(60):
-                lines = some_leads(mine, LEAD, f"{life}-{worker}-{request}")
+                lines = some_leads(mine, LEAD, f"{life}-{worker}-{request}", pad)
                 try:
                     answer = client.post(b"\n".join(lines.values()), f"/flows/f{worker}/events", NDJSON)
                 except (OSError, http.client.HTTPException):
@@ -115,7 +123,7 @@ class ServeBatch(Serving):
                         accepted.update(lines)
 
         seen = {}
-        for life in range(KILLS):
+        for life in range(kills):
             process = self.serve(environment={"SECRET": "s"})
             jobs = [functools.partial(send_until_it_dies, process, life, n) for n in range(3)]
             self.kill_while(process, jobs, draw.uniform(0.02, 0.5))
@@ -137,7 +145,7 @@ class ServeBatch(Serving):
             remote[path.removeprefix("/bucket/")] = bodies[0]
         self.assert_same_objects(remote, objects, "the other service")
         puts = sum(map(len, sink.objects.values()))
-        say(f"{KILLS} kills, {len(accepted)} events accepted, {len(found)} delivered once, {len(objects)} objects, "
+        say(f"{kills} kills, {len(accepted)} events accepted, {len(found)} delivered once, {len(objects)} objects, "
             f"{puts - len(objects)} of them put again under the same name")
 
     def test_what_a_run_may_and_a_server_may_not(self):

@@ -213,3 +213,174 @@ BOOST_AUTO_TEST_CASE(of_which_no_part_arrives_are_given_up) {
 }
 
 BOOST_AUTO_TEST_SUITE_END()
+
+namespace {
+
+/// Keys that are known at the start.
+stages::batch_options streamed(packing format = packing::none) {
+    auto how = large(format);
+    how.key = stages::key_template::parse("{prefix}/{position}.{ext}", format).what;
+    how.bytes = 100 * mebibyte;
+    return how;
+}
+
+/// source | gather | upload, the source held by the test.
+struct streaming_rig : large_rig {
+    using large_rig::large_rig;
+
+    started_task start(const stages::batch_options& batch) {
+        pipeline_.emplace(chain(stages::gather({batch, {}, objects, shared}),
+                                stages::upload(shared, stages::every_service())));
+        return shard.start(pipeline_->run(receiver<stages::event>(in), x));
+    }
+    std::uint64_t calls(storage::operation what) { return bucket("aws").calls[what]; }
+    /// 16.8 MB of events, a little more than a part.
+    void send_part() { send_some(280); }
+    void end(started_task running) {
+        in->close();
+        shard.finish(running);
+        check_settled();
+    }
+    std::string only_object() {
+        const auto all = stored();
+        return all.size() == 1 ? all.begin()->second : std::to_string(all.size()) + " objects";
+    }
+    std::string all_lines() const {
+        std::string out;
+        for (std::size_t i = 0; i < sent; ++i) out += body_of("e" + std::to_string(i), event_bytes) + "\n";
+        return out;
+    }
+
+private:
+    std::optional<decltype(chain(stages::gather({{}, {}}), stages::upload({}, {})))> pipeline_{};
+};
+
+}  // namespace
+
+BOOST_AUTO_TEST_SUITE(growing_objects)
+
+BOOST_AUTO_TEST_CASE(are_sent_while_they_grow_and_seen_when_they_are_whole) {
+    streaming_rig rig;
+    auto running = rig.start(streamed());
+    rig.send_part();
+    rig.send_part();
+    rig.shard.settle();
+    BOOST_TEST(rig.calls(storage::operation::start) == 1U);
+    BOOST_TEST(rig.calls(storage::operation::put_part) == 2U);
+    BOOST_TEST(rig.stored().empty());
+    rig.send_some(3);
+    rig.end(running);
+    BOOST_TEST((rig.only_object() == rig.all_lines()));
+    BOOST_TEST(rig.row("aws").delivered == rig.sent);
+    BOOST_TEST(rig.calls(storage::operation::start) == 1U);
+    BOOST_TEST(rig.calls(storage::operation::put_part) == 3U);
+    BOOST_TEST(rig.files_left() == 0U);
+    BOOST_TEST(rig.shard.count["parts_sent_ahead"] == 2U);
+    BOOST_TEST(rig.bucket("aws").objects.begin()->second.content_type == "application/x-ndjson");
+}
+
+BOOST_AUTO_TEST_CASE(whose_keys_need_their_end_are_sent_when_they_are_whole) {
+    streaming_rig rig;
+    auto how = large(packing::none);
+    how.bytes = 100 * mebibyte;
+    auto running = rig.start(how);
+    rig.send_part();
+    rig.send_part();
+    rig.shard.settle();
+    BOOST_TEST(rig.calls(storage::operation::start) == 0U);
+    rig.end(running);
+    BOOST_TEST((rig.only_object() == rig.all_lines()));
+}
+
+BOOST_AUTO_TEST_CASE(begin_anew_when_a_part_was_refused_ahead) {
+    streaming_rig rig;
+    rig.bucket("aws").fail = [left = 1](storage::operation what, const std::string&) mutable {
+        const bool now = what == storage::operation::put_part && left-- > 0;
+        return now ? std::optional(error(disposition::retry, "503")) : std::nullopt;
+    };
+    auto running = rig.start(streamed());
+    rig.send_part();
+    rig.send_part();
+    rig.shard.settle();
+    BOOST_TEST(rig.bucket("aws").uploads.empty());  // aborted
+    BOOST_TEST(rig.shard.count["uploads_ahead_given_up"] == 1U);
+    rig.end(running);
+    BOOST_TEST((rig.only_object() == rig.all_lines()));
+    BOOST_TEST(rig.calls(storage::operation::start) == 2U);
+}
+
+BOOST_AUTO_TEST_CASE(that_a_store_hangs_on_are_delivered_or_spooled_all_the_same) {
+    auto options = large_rig::patient();
+    options.timeout = 10s;
+    streaming_rig rig(options);
+    auto running = rig.start(streamed());
+    rig.send_part();
+    rig.shard.settle();
+    rig.hang("aws");
+    rig.send_part();
+    rig.shard.settle();
+    rig.end(running);
+    BOOST_TEST(rig.row("aws").spooled == rig.sent);
+    BOOST_TEST((rig.elapsed() < 60s));
+}
+
+BOOST_AUTO_TEST_CASE(whose_file_fails_leave_no_upload_behind) {
+    streaming_rig rig;
+    auto running = rig.start(streamed());
+    rig.send_part();
+    rig.shard.settle();
+    BOOST_TEST(rig.bucket("aws").uploads.size() == 1U);
+    rig.files.only([](const std::string& call) { return call == "write"; });
+    rig.files.fail(0, EIO);
+    rig.send_part();
+    rig.end(running);
+    BOOST_TEST(rig.all_verdicts_are(outcome::lost));
+    BOOST_TEST(rig.bucket("aws").uploads.empty());
+    BOOST_TEST(rig.stored().empty());
+}
+
+BOOST_AUTO_TEST_CASE(wait_for_the_part_that_is_on_its_way_and_do_not_send_it_twice) {
+    auto options = large_rig::patient();
+    options.timeout = 60s;
+    streaming_rig rig(options);
+    rig.bucket("aws").pause = [&rig](storage::operation what, std::string) {
+        const auto pause = what == storage::operation::put_part ? 5s : 0s;
+        return rig.shard.time.sleep_until(rig.shard.time.now() + pause);
+    };
+    auto running = rig.start(streamed());
+    rig.send_part();
+    rig.shard.settle();
+    rig.end(running);
+    BOOST_TEST((rig.only_object() == rig.all_lines()));
+    BOOST_TEST(rig.calls(storage::operation::put_part) == 2U);
+}
+
+BOOST_AUTO_TEST_CASE(of_two_destinations_are_sent_to_both_and_fail_apart) {
+    streaming_rig rig;
+    rig.bucket("azure").fail = [](storage::operation, const std::string&) {
+        return std::optional(error(disposition::retry, "503"));
+    };
+    auto running = rig.start(streamed());
+    for (int i = 0; i < 600; ++i)
+        rig.send({{"e" + std::to_string(rig.sent++), rig.targets({"aws", "azure"}), {}, event_bytes}});
+    rig.shard.settle();
+    BOOST_TEST(rig.calls(storage::operation::put_part) == 2U);
+    rig.in->close();
+    rig.shard.finish(running);
+    rig.check_settled();
+    BOOST_TEST((rig.only_object() == rig.all_lines()));
+    BOOST_TEST(rig.row("azure").spooled == 600);
+}
+
+BOOST_AUTO_TEST_CASE(end_when_the_pipeline_is_cancelled) {
+    streaming_rig rig;
+    auto running = rig.start(streamed());
+    rig.send_part();
+    rig.shard.settle();
+    running.cancel();
+    rig.shard.settle();
+    BOOST_TEST(running.done());
+    BOOST_TEST(rig.all_verdicts_are(outcome::lost));
+}
+
+BOOST_AUTO_TEST_SUITE_END()
