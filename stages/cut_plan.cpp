@@ -23,7 +23,7 @@ namespace {
 constexpr std::uint16_t input_record = 1;
 constexpr std::uint16_t cut_record = 2;
 
-constexpr std::size_t id_length = 8;
+constexpr std::size_t id_length = 16;
 constexpr std::uint64_t log_segment_bytes = 1u << 20;  // what is forgotten leaves the disk in such pieces
 
 std::string place_of(std::string_view to, std::string_view partition) {

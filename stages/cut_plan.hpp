@@ -72,7 +72,7 @@ public:
     std::int64_t arrival_ms() const noexcept { return arrival_ms_; }
     /// Where the parts began in the first run; later runs keep to that, whatever their open() said.
     const std::vector<std::uint64_t>& starts() const noexcept { return starts_; }
-    /// Tells inputs apart where objects are named by the position of an event: 8 hex digits, the same in
+    /// Tells inputs apart where objects are named by the position of an event: 16 hex digits, the same in
     /// every run.
     const std::string& id() const noexcept { return id_; }
     /// Cuts at() can find.

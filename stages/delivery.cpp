@@ -51,8 +51,8 @@ std::shared_ptr<lane> delivery::lane_of(const storage::destination& to) {
     if (known != lanes_.end()) return known->second;
     if (lanes_.size() >= most_idle_lanes) forget_idle_lanes();
 
-    const auto parts = with_.environment.settings_of(to).parts;
-    auto fresh = std::make_shared<lane>(to, how_, parts, x_);
+    const auto in_parts = with_.environment.settings_of(to).parts;
+    auto fresh = std::make_shared<lane>(to, how_, in_parts, x_);
     make_store(*fresh);
     lanes_.emplace(to, fresh);
     return fresh;

@@ -44,7 +44,8 @@ struct lane {
         : to(std::move(where)),
           gate(how.gate, [&random = x.random] { return random.uniform(); }),
           permits(x.ex, how.in_flight),
-          ahead(x.ex, std::max<std::size_t>(1, how.in_flight / 4)),
+          large_bodies(x.ex, few_at_once),
+          ahead(x.ex, few_at_once),
           parts_in_memory(x.ex, std::max(1U, in_parts.in_flight)),
           parts(in_parts),
           gate_changed(x.ex) {}
@@ -55,8 +56,12 @@ struct lane {
     breaker gate;
     http::retry_budget retries{};  ///< second and later attempts of live events
     semaphore permits;
-    semaphore ahead;            ///< permits that parts of growing objects may have or wait for
-    semaphore parts_in_memory;  ///< of bodies that lie in files, all of them together
+    /// Bodies that lie in files, each sent in several parts at a time: few at once, so that one ends before
+    /// the next begins and none waits long for its next answer.
+    static constexpr std::size_t few_at_once = 2;
+    semaphore large_bodies;
+    semaphore ahead;            ///< parts of growing objects, which come last
+    semaphore parts_in_memory;  ///< of all of those together
     storage::part_settings parts;
     wait_queue gate_changed;
     std::size_t queued_bytes = 0;     ///< waiting in memory for a permit

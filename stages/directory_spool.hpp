@@ -42,7 +42,7 @@ struct directory_spool_options {
 /// found damaged. The segments are the only truth (storage/JOURNAL.md); all else may be deleted.
 ///
 /// A body that lies in a file is kept as one, in `bodies/` (stages/spool_bodies.hpp): hard links, so nothing
-/// is copied, and data_dir has to be one file system.
+/// is copied where data_dir is one file system.
 ///
 /// Leases live in memory: what was leased when the process ended is delivered again, under the same key.
 /// Each lease is noted in the journal before the record is handed out, with a write that survives the

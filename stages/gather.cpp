@@ -6,8 +6,10 @@
 #include "stages/growing_object.hpp"
 #include "stages/send_ahead.hpp"
 
+#include <algorithm>
 #include <array>
 #include <chrono>
+#include <exception>
 #include <optional>
 #include <utility>
 
@@ -16,10 +18,12 @@ namespace {
 
 /// Of a log that its reader has stopped reading, long enough to be no pause.
 constexpr std::chrono::seconds silence{10};
+/// No store takes smaller parts, and thousands of objects may be open.
+constexpr std::uint64_t worth_sending_ahead = 4u << 20;
 
 /// Of an input that cannot be read again.
-std::string random_id(randomness& random) {
-    std::array<std::byte, 4> bytes;
+std::string id_of_this_run(randomness& random) {
+    std::array<std::byte, 8> bytes;
     random.fill(bytes);
     return http::to_hex(bytes);
 }
@@ -36,7 +40,7 @@ public:
           open_(how_, plan_, plan_ ? plan_->arrival_ms() : milliseconds_since_epoch(x.time.wall_now()),
                 x.count,
                 how.files ? [files = how.files, &x] { return files->make(x); } : gathering::file_maker(),
-                plan_ ? plan_->id() : random_id(x.random), growing_objects(how, x)),
+                plan_ ? plan_->id() : id_of_this_run(x.random), growing_objects(how, x)),
           on_the_way_(std::make_shared<traffic>(x.ex)),
           old_enough_(x.ex),
           silent_(x.ex),
@@ -78,7 +82,9 @@ public:
 private:
     static gathering::growing_maker growing_objects(const gather::options& how, context& x) {
         if (!how.ahead) return {};
-        return [ex = x.ex] { return std::make_shared<growing_object>(ex); };
+        return [ex = x.ex](const target_list& targets, std::shared_ptr<const gathered_object> about) {
+            return std::make_shared<growing_object>(ex, targets, std::move(about));
+        };
     }
 
     /// A time that never moves closer.
@@ -165,20 +171,21 @@ private:
         co_await run_blocking(x_.blocking, std::move(work));
         for (auto& piece : pieces) {
             if (!piece.growing || piece.to->failure()) continue;
-            if (piece.begun.growing) begin_ahead(piece.begun);
+            if (piece.to->size() < worth_sending_ahead) continue;
+            if (!piece.growing->is_followed()) begin_ahead(*piece.growing);
             piece.growing->grew(piece.to->so_far());
         }
     }
 
-    void begin_ahead(const event& begun) {
-        for (const auto& t : *begun.targets) {
+    void begin_ahead(growing_object& growing) {
+        for (const auto& t : growing.targets()) {
             ahead_of one;
             one.shared = ahead_;
-            one.parts = begun.growing->follow(t.to);
+            one.parts = growing.follow(t.to);
             one.to = t.to;
-            one.key = key_template::with_prefix(begun.object->key, t.to.prefix);
+            one.key = key_template::with_prefix(growing.about().key, t.to.prefix);
             one.how.content_type = batch_content_type;
-            one.how.content_encoding = begun.object->content_encoding;
+            one.how.content_encoding = growing.about().content_encoding;
             one.expected = how_.bytes;
             scope_->spawn(run_ahead(std::move(one), counted(*this)));
         }
@@ -196,8 +203,16 @@ private:
     private:
         gather_run* of_;
     };
-    static task<> run_ahead(ahead_of one, counted mark) {
-        co_await send_ahead(std::move(one));
+    /// A favour that fails must not end the pipeline.
+    task<> run_ahead(ahead_of one, counted mark) {
+        try {
+            auto sending = send_ahead(std::move(one));
+            co_await std::move(sending);
+        } catch (const std::exception& e) {
+            const auto failure = std::current_exception();
+            if (is_cancellation(failure)) throw;
+            x_.log.warning("parts of an object could not be sent ahead", {{"reason", e.what()}});
+        }
         static_cast<void>(mark);
     }
 
@@ -213,7 +228,8 @@ private:
 
     /// One that lies in a file holds some of its parts when it is sent.
     std::size_t memory_of(const finished_object& object) const {
-        return object.file ? how_.memory / 8 : object.what.raw.size();
+        if (!object.file) return object.what.raw.size();
+        return static_cast<std::size_t>(std::min<std::uint64_t>(object.file->size(), how_.memory / 8));
     }
 
     task<bool> record_plans(const std::vector<finished_object>& objects) {

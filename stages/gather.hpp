@@ -40,7 +40,8 @@ public:
         batch_options how{};
         /// Of the input, or of the log it comes from; empty: an input that cannot be read again.
         std::shared_ptr<cut_plan> plan{};
-        /// Where objects of more than batch_options::in_memory go; null: they stay in memory.
+        /// Where objects of more than batch_options::in_memory go, and others when memory runs short; null:
+        /// they stay in memory.
         std::shared_ptr<object_files> files{};
         /// Where the uploads behind this stage deliver: the first parts of objects in files are sent there
         /// while the objects grow, if their key is known at the start. Null: objects are sent when they are

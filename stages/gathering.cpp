@@ -59,6 +59,7 @@ private:
 /// Destinations that share objects.
 struct gathering::group {
     std::string name{};
+    std::string input{};  ///< of {position}: other destinations make other objects of the same events
     target_list targets{};
     partition_map partitions{};
     // Where the last event went: most events go where the one before went.
@@ -192,7 +193,6 @@ gathering::shared_cut gathering::planned_for(const group& g, const partition_map
                                              const event& e) const {
     if (!plan_) return nullptr;
     const auto* o = at.second.object.get();
-    if (!is_for_log() && o) return o->planned;  // an input is read from its beginning
     auto cut = plan_->at(g.name, at.first, e.position);
     if (!cut || cut->first == e.position) return cut;
     return o && o->planned == cut ? cut : nullptr;
@@ -220,6 +220,7 @@ gathering::group& gathering::group_of(std::vector<target> targets) {
     if (!g) {
         g = std::make_unique<group>();
         g->name = name;
+        g->input = storage::sha256_hex(input_ + "\n" + name).substr(0, 16);
         g->targets = std::make_shared<const std::vector<target>>(std::move(targets));
     }
     return *g;
@@ -318,7 +319,8 @@ void gathering::move_to_file(open_object& o) {
     object_piece piece;
     if (!o.file) {
         o.file = files_();
-        if (growing_) piece.begun = begin_growing(o);
+        // What a plan says of its end may turn out otherwise, and with it the name.
+        if (growing_ && !o.planned) o.growing = begin_growing(o);
     }
     o.packed.taken += o.packed.bytes.size();
     piece.to = o.file;
@@ -327,17 +329,12 @@ void gathering::move_to_file(open_object& o) {
     pieces_.push_back(std::move(piece));
 }
 
-event gathering::begin_growing(open_object& o) const {
-    o.growing = growing_();
+std::shared_ptr<growing_object> gathering::begin_growing(const open_object& o) const {
     auto about = std::make_shared<gathered_object>();
     const auto position = position_of(o);
     about->key = how_.key.finish(o.place.first, {o.first_id, {}, {}, 0, position});
     about->content_encoding = content_encoding_of(how_.format);
-    event begun;
-    begun.object = std::move(about);
-    begun.targets = o.of.targets;
-    begun.growing = o.growing;
-    return begun;
+    return growing_(o.of.targets, std::move(about));
 }
 
 void gathering::make_room(byte_buffer& to, std::size_t more) {
@@ -364,21 +361,27 @@ void gathering::pack_block(open_object& o) {
 }
 
 /// Sorts as the input does.
-std::string gathering::position_of(const open_object& o) const {
+std::string gathering::position_of(const open_object& o) {
     const auto number = std::to_string(o.first);
-    return input_ + "-" + std::string(16 - std::min<std::size_t>(16, number.size()), '0') + number;
+    return o.of.input + "-" + std::string(16 - std::min<std::size_t>(16, number.size()), '0') + number;
+}
+
+/// An object that did not become what its plan says must not take the name of the one that may be there.
+std::string gathering::name_of(open_object& o, bool as_planned) const {
+    if (as_planned && !o.planned->key.empty()) return o.planned->key;
+    const auto hash = o.ids.finish();
+    auto position = position_of(o);
+    if (o.planned) position += "-" + hash;
+    return how_.key.finish(o.place.first, {o.first_id, o.last_id, hash, o.events, position});
 }
 
 void gathering::cut(open_object& o) {
     pack_block(o);
     packer_->finish(o.packed);
     finished_object out;
-    const auto hash = o.ids.finish();
-    out.plan = {o.of.name, o.place.first, o.first, o.last, o.events, {}, {}};
-    const auto position = position_of(o);
-    out.plan.key = how_.key.finish(o.place.first, {o.first_id, o.last_id, hash, o.events, position});
-    if (o.uneven || (o.planned && !o.planned->blocks.empty())) out.plan.blocks = std::move(o.blocks);
     out.recorded = o.planned && o.planned->last == o.last && o.planned->events == o.events;
+    out.plan = {o.of.name, o.place.first, o.first, o.last, o.events, name_of(o, out.recorded), {}};
+    if (o.uneven || (o.planned && !o.planned->blocks.empty())) out.plan.blocks = std::move(o.blocks);
 
     auto about = std::make_shared<gathered_object>();
     about->key = out.plan.key;

@@ -50,7 +50,6 @@ struct object_piece {
     std::shared_ptr<object_file> to{};
     byte_buffer bytes{};
     std::shared_ptr<growing_object> growing{};  ///< null: nobody sends parts of it ahead
-    event begun{};  ///< with the first piece of a growing object: what it will be, without its end
 };
 
 /// An object that takes no more events.
@@ -78,7 +77,8 @@ public:
     /// Null: all objects stay in memory. `input` tells the inputs apart whose positions name objects.
     using file_maker = std::function<std::shared_ptr<object_file>()>;
     /// For objects in files whose key is known at their start; null: none grows in anybody's sight.
-    using growing_maker = std::function<std::shared_ptr<growing_object>()>;
+    using growing_maker = std::function<std::shared_ptr<growing_object>(
+        const target_list& targets, std::shared_ptr<const gathered_object> about)>;
 
     gathering(const batch_options& how, std::shared_ptr<const cut_plan> plan, std::int64_t arrival_ms,
               counters& count, file_maker files = {}, std::string input = {}, growing_maker growing = {});
@@ -141,14 +141,15 @@ private:
     bool block_is_full(const open_object& o) const;
     void make_room(byte_buffer& to, std::size_t more);
     void pack_block(open_object& o);
-    std::string position_of(const open_object& o) const;
+    static std::string position_of(const open_object& o);
+    std::string name_of(open_object& o, bool as_planned) const;
     void cut(open_object& o);
     void account(open_object& o);
     void relieve();
     void pack_early();
     void cut_largest(std::list<open_object*>& of);
     void move_to_file(open_object& o);
-    event begin_growing(open_object& o) const;
+    std::shared_ptr<growing_object> begin_growing(const open_object& o) const;
     void move_largest_to_files();
     std::vector<open_object*> largest_first(const std::list<open_object*>& of) const;
 

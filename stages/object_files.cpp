@@ -1,11 +1,27 @@
 #include "stages/object_files.hpp"
 
+#include "http/digest.hpp"
+
 #include <boost/asio/post.hpp>
 
+#include <array>
 #include <cerrno>
 #include <string>
+#include <string_view>
 
 namespace firehose::stages {
+namespace {
+
+constexpr std::string_view ending = ".object";
+
+bool is_ours(std::string_view name) {
+    if (!name.ends_with(ending)) return false;
+    name.remove_suffix(ending.size());
+    return name.size() > 17 && name[16] == '-' && name.find_first_not_of("0123456789abcdef") == 16 &&
+           name.substr(17).find_first_not_of("0123456789") == name.npos;
+}
+
+}  // namespace
 
 object_file::~object_file() {
     if (sums_.size() == 0 && !failure_) return;
@@ -40,15 +56,25 @@ std::shared_ptr<const storage::body_file> object_file::so_far() const {
     return std::make_shared<const storage::body_file>(*fs_, path_, sums_, shared_from_this());
 }
 
+object_files::object_files(std::shared_ptr<storage::file_system> fs, std::filesystem::path folder,
+                           randomness& random)
+    : fs_(std::move(fs)), folder_(std::move(folder)) {
+    std::array<std::byte, 8> bytes;
+    random.fill(bytes);
+    process_ = http::to_hex(bytes);
+}
+
 void object_files::clear() {
     const auto names = fs_->list(folder_);
     if (names.has_error()) return;
-    for (const auto& name : *names) (void)fs_->remove(folder_ / name);
+    for (const auto& name : *names)
+        if (is_ours(name)) (void)fs_->remove(folder_ / name);
     (void)fs_->remove_directory(folder_);
 }
 
 std::shared_ptr<object_file> object_files::make(context& x) {
-    return std::make_shared<object_file>(x.blocking, fs_, folder_ / std::to_string(next_++));
+    return std::make_shared<object_file>(
+        x.blocking, fs_, folder_ / (process_ + "-" + std::to_string(next_++) + std::string(ending)));
 }
 
 }  // namespace firehose::stages

@@ -8,6 +8,7 @@
 #include <filesystem>
 #include <memory>
 #include <optional>
+#include <string>
 
 namespace firehose::stages {
 
@@ -37,14 +38,13 @@ private:
     std::optional<error> failure_{};
 };
 
-/// `<data_dir>/objects/`. What a process leaves there is of no use to the next: its events come again. One
-/// process at a time; any thread.
+/// `<data_dir>/objects/`, files `<random>-<number>.object`. What a process leaves there is of no use to the
+/// next: its events come again. One process at a time; any thread.
 class object_files {
 public:
-    object_files(std::shared_ptr<storage::file_system> fs, std::filesystem::path folder)
-        : fs_(std::move(fs)), folder_(std::move(folder)) {}
+    object_files(std::shared_ptr<storage::file_system> fs, std::filesystem::path folder, randomness& random);
 
-    /// Removes what an earlier process left. Blocks.
+    /// Removes what earlier processes left. Blocks.
     void clear();
     /// The folder is made when something is written.
     std::shared_ptr<object_file> make(context& x);
@@ -52,6 +52,7 @@ public:
 private:
     const std::shared_ptr<storage::file_system> fs_;
     const std::filesystem::path folder_;
+    std::string process_;  // no other names its files so
     std::atomic<std::uint64_t> next_{0};
 };
 

@@ -24,22 +24,29 @@ public:
 
     task<> run() {
         bool useful = part_size_ > 0;
-        while (useful && parts_.what == parts_ahead::fate::open) {
-            if (!has_next_part()) {
+        while (useful && parts_.what == fate::open) {
+            if (has_next_part())
+                useful = co_await send_next();
+            else
                 co_await parts_.changed.async_wait(use_task);
-                continue;
-            }
-            useful = co_await send_next();
         }
-        if (!useful) co_await give_up();
-        parts_.sending = false;
-        parts_.changed.wake_all();
-        while (parts_.what == parts_ahead::fate::open) co_await parts_.changed.async_wait(use_task);
-        if (parts_.what == parts_ahead::fate::dropped) co_await give_up();
+        while (parts_.what == fate::open || parts_.what == fate::wanted)
+            co_await parts_.changed.async_wait(use_task);
+        if (parts_.what == fate::dropped) co_await abort();
     }
 
 private:
     using fate = parts_ahead::fate;
+
+    struct sending_now {
+        parts_ahead& of;
+        explicit sending_now(parts_ahead& p) : of(p) { of.sending = true; }
+        sending_now(const sending_now&) = delete;
+        ~sending_now() {
+            of.sending = false;
+            of.changed.wake_all();
+        }
+    };
 
     /// None: 0.
     std::uint64_t part_size() const {
@@ -51,15 +58,17 @@ private:
         const auto end = (static_cast<std::uint64_t>(parts_.upload.parts) + 1) * part_size_;
         return parts_.so_far && parts_.so_far->size() >= end;
     }
-    /// False: no more.
+    /// False: no more. What is there stays for the delivery to go on with.
     task<bool> send_next() {
         const permit turn = co_await lane_->ahead.acquire();
         const permit running = co_await lane_->permits.acquire();
+        const permit room = co_await lane_->parts_in_memory.acquire();
         // A store that was made anew knows nothing of this upload.
-        const bool same = !store_ || store_ == lane_->store;
-        const bool good = lane_->store && same && lane_->gate.is_healthy();
-        if (parts_.what != fate::open || !good) co_return parts_.what != fate::open;
-        store_ = lane_->store;
+        const bool same = !parts_.store || parts_.store == lane_->store;
+        if (!lane_->store || !same || !lane_->gate.is_healthy()) co_return false;
+        if (parts_.what != fate::open) co_return false;
+        parts_.store = lane_->store;
+        const sending_now mark(parts_);
         done_ = false;
         auto sending = in_time(send());
         co_await std::move(sending);
@@ -86,14 +95,14 @@ private:
         auto& upload = parts_.upload;
         if (!upload.upload) {
             const auto until = x_.time.now() + timeout;
-            auto begun = co_await store_->start_multipart(what_.key, what_.how, until);
+            auto begun = co_await parts_.store->start_multipart(what_.key, what_.how, until);
             if (!begun) co_return;
             upload.upload = std::move(*begun);
             upload.part_size = part_size_;
         }
         const auto body = parts_.so_far;
         const storage::byte_range range{static_cast<std::uint64_t>(upload.parts) * part_size_, part_size_};
-        const auto part = co_await storage::read_part(x_, *body, range, &lane_->parts_in_memory);
+        const auto part = co_await storage::read_part(x_, *body, range, nullptr);
         if (!part) co_return;
         const auto until = x_.time.now() + timeout;
         const auto put = co_await upload.upload->put_part(upload.parts + 1, part->bytes, until);
@@ -102,11 +111,10 @@ private:
         ++x_.count["parts_sent_ahead"];
         done_ = true;
     }
-    task<> give_up() {
+    task<> abort() {
         const auto upload = std::move(parts_.upload.upload);
-        parts_.upload = {};
         if (!upload) co_return;
-        ++x_.count["uploads_ahead_given_up"];
+        ++x_.count["uploads_ahead_dropped"];
         auto aborting = in_time(upload->abort());
         co_await std::move(aborting);
     }
@@ -116,7 +124,6 @@ private:
     std::shared_ptr<lane> lane_;
     parts_ahead& parts_;
     const std::uint64_t part_size_;
-    std::shared_ptr<storage::store> store_{};
     bool done_ = false;
 };
 

@@ -20,10 +20,10 @@ struct ahead_of {
     std::uint64_t expected = 0;  ///< bytes, for the size of the parts
 };
 
-/// A favour, no promise: whatever goes wrong ends it, with the upload aborted, and the delivery of the whole
-/// object begins from its first byte. Sends only to a store that takes parts and whose last attempt did not
-/// fail, one part at a time, with a permit of its lane. Ends when the upload is taken or the object dropped.
-/// Cancelled, it leaves an unfinished upload to the store's own rules.
+/// A favour, no promise: the first thing that goes wrong is the end of it, and the delivery of the whole
+/// object sends the rest. Sends only to a store that takes parts and whose last attempt did not fail, one
+/// part at a time, with a permit of its lane. Ends when the upload is taken, or the object dropped, and with
+/// it the upload. Cancelled, it leaves an unfinished upload to the store's own rules.
 task<> send_ahead(ahead_of what);
 
 }  // namespace firehose::stages

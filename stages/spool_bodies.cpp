@@ -1,6 +1,7 @@
 #include "stages/spool_bodies.hpp"
 
 #include <algorithm>
+#include <cerrno>
 
 namespace firehose::stages {
 namespace {
@@ -30,12 +31,39 @@ result<> spool_bodies::keep(const storage::body_file& body, const std::string& n
         made_ = true;
     }
     auto done = body.sync();
-    if (done.has_value()) done = fs_.link(body.path(), folder_ / name);
+    if (done.has_value()) done = name_or_copy(body, folder_ / name);
     if (done.has_value()) done = fs_.sync_directory(folder_);
-    if (done.has_error()) return done;
+    if (done.has_error()) {
+        (void)fs_.remove(folder_ / name);
+        return done;
+    }
     sizes_[name] = body.size();
     bytes_ += body.size();
     return done;
+}
+
+result<> spool_bodies::name_or_copy(const storage::body_file& body, const std::filesystem::path& path) {
+    auto named = fs_.link(body.path(), path);
+    if (named.has_value()) return named;
+    const auto cannot = {EXDEV, EPERM, EMLINK, ENOSYS, EOPNOTSUPP};
+    if (std::ranges::none_of(cannot, [&](int why) { return storage::is_errno(named.error(), why); }))
+        return named;
+    auto opened = fs_.open(path, storage::open_how::create_new);
+    if (opened.has_error()) return opened.error();
+    std::uint64_t at = 0;
+    auto copied = storage::read_in_steps(body, [&](bytes_view some) {
+        auto written = storage::write_fully(**opened, std::span(&some, 1), at);
+        at += some.size();
+        return written;
+    });
+    return copied.has_error() ? copied : (*opened)->sync();
+}
+
+void spool_bodies::drop_all() {
+    while (!sizes_.empty()) {
+        const auto name = sizes_.begin()->first;
+        drop(name);
+    }
 }
 
 void spool_bodies::drop(const std::string& name) {

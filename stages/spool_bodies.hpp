@@ -2,6 +2,7 @@
 #pragma once
 #include "storage/body_file.hpp"
 
+#include <atomic>
 #include <cstdint>
 #include <filesystem>
 #include <map>
@@ -25,20 +26,24 @@ public:
 
     /// What is there.
     void open();
-    /// A second name for a file of the same file system.
+    /// A second name for the file; a copy where the file system has no such names, or it is another one.
     result<> keep(const storage::body_file& body, const std::string& name);
     /// What cannot be removed stays until the folder goes.
     void drop(const std::string& name);
+    void drop_all();
     /// Nothing for a name or a fingerprint that keep() did not write.
     std::shared_ptr<const storage::body_file> find(const std::string& name, bytes_view fingerprint) const;
 
+    /// Any thread.
     std::uint64_t bytes() const noexcept { return bytes_; }
 
 private:
+    result<> name_or_copy(const storage::body_file& body, const std::filesystem::path& path);
+
     storage::file_system& fs_;
     std::filesystem::path folder_;
     std::map<std::string, std::uint64_t> sizes_{};
-    std::uint64_t bytes_ = 0;
+    std::atomic<std::uint64_t> bytes_{0};
     bool made_ = false;
 };
 

@@ -55,6 +55,13 @@ task<> spool_journal::distrust(storage::sequence record) {
 task<result<spool_journal::appended>> spool_journal::append(std::vector<const spool_entry*> entries) {
     appended out;
     if (repeats_.any()) out.adopted = co_await find_repeats(entries);
+    struct counted {
+        std::size_t& n;
+        explicit counted(std::size_t& of) : n(of) { ++n; }
+        counted(const counted&) = delete;
+        ~counted() { --n; }
+    };
+    const counted keeping(keeping_);
     auto files = co_await keep_files(entries);
     if (files.has_error()) co_return files.error();
     std::vector<std::string> heads;
@@ -78,10 +85,8 @@ task<result<spool_journal::appended>> spool_journal::append(std::vector<const sp
         records[i].touched = x_.time.wall_now();
     }
     auto written = co_await write(std::move(records));
-    if (written.has_error()) {
-        co_await drop_files(std::move(*files));
-        co_return written.error();
-    }
+    // After a failure nobody knows whether the records are there: their files go with the last of the others.
+    if (written.has_error()) co_return written.error();
     out.written = std::move(*written);
     out.files = std::move(*files);
     if (!entries.empty()) last_error_ = entries.back()->header.last_error;
@@ -125,12 +130,16 @@ spool_journal::keep_files(const std::vector<const spool_entry*>& entries) {
     co_return names;
 }
 
+/// With the last record goes what a crash may have left.
 task<> spool_journal::drop_files(std::vector<std::string> names) {
-    if (names.empty()) co_return;
+    const bool all = index_.records() == 0 && keeping_ == 0 && bodies_.bytes() > 0;
+    if (names.empty() && !all) co_return;
     const bool cancellable = co_await storage::begin_shield();
     const permit mine = co_await with_bodies_.acquire();
-    auto work = [this, &names] {
+    const bool still_all = all && index_.records() == 0 && keeping_ == 0;
+    auto work = [this, &names, still_all] {
         for (const auto& one : names) bodies_.drop(one);
+        if (still_all) bodies_.drop_all();
     };
     co_await run_blocking(x_.blocking, std::move(work));
     co_await storage::end_shield(cancellable);
@@ -214,7 +223,12 @@ task<bool> spool_journal::holds(storage::sequence record, const spool_entry& ent
     const leased_record& kept = *got.front();
     if (kept.header.key != entry.header.key || (kept.file == nullptr) != (entry.file == nullptr))
         co_return false;
-    co_return std::ranges::equal(kept.body, entry.body);
+    if (!std::ranges::equal(kept.body, entry.body)) co_return false;
+    if (!kept.file) co_return true;
+    // Only what can be read is as good as what was brought.
+    auto work = [&kept] { return storage::read_in_steps(*kept.file, [](bytes_view) { return result<>(); }); };
+    const auto intact = co_await run_blocking(x_.blocking, std::move(work));
+    co_return intact.has_value();
 }
 
 task<result<>> spool_journal::settle(std::vector<storage::sequence> records, std::vector<std::string> files) {

@@ -111,7 +111,8 @@ private:
     storage::journal_options options_;
     spool_journal_limits limits_;
     spool_bodies bodies_;
-    semaphore with_bodies_;  // one call at a time
+    semaphore with_bodies_;    // one call at a time
+    std::size_t keeping_ = 0;  // appends whose files have no records yet
     digest_folder digests_;
     std::unique_ptr<storage::journal> log_;
     spool_index index_;

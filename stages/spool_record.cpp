@@ -289,6 +289,18 @@ std::optional<kept_view> read_kept(const storage::journal_record& record) {
     return out;
 }
 
+bool has_file(const storage::recovered_record& record) {
+    std::optional<put_view> put;
+    if (record.type == kind::put) put = parse_put(record.payload);
+    if (record.type == kind::moved) {
+        if (const auto moved = parse_moved(record.payload)) put = moved->put;
+    }
+    // Most have none, and to parse them all would take longer than to read them.
+    if (!put || as_text(put->header).find("\"file\":") == std::string_view::npos) return false;
+    const auto header = parse_header(*put);
+    return header && !header->file.empty();
+}
+
 void apply_mark(bytes_view payload, storage::sequence record, spool_header& header) {
     const auto mark = parse_failed(payload);
     // The location of a mark has no sequence to compare with; its content has.

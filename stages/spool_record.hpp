@@ -80,6 +80,8 @@ struct kept_view {
     bytes_view body{};
 };
 std::optional<kept_view> read_kept(const storage::journal_record& record);
+/// Whether it is a put or a moved whose body lies in a file.
+bool has_file(const storage::recovered_record& record);
 /// What a `failed` record says of `record`, into its header. Anything else changes nothing.
 void apply_mark(bytes_view payload, storage::sequence record, spool_header& header);
 

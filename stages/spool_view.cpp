@@ -145,14 +145,12 @@ result<std::vector<std::string>> read_bodies(storage::file_system& fs, const std
         }
         return true;
     };
-    std::uint64_t unreadable = 0;
-    records.visit(which, out.parked, unreadable, look);
+    records.visit(which, out.parked, out.damaged_bodies, look);
     return missing;
 }
 
 /// A body that is missing is damage only if its record is still there afterwards: a process may be at it.
 result<> check_bodies(storage::file_system& fs, const std::filesystem::path& directory, spool_check& out) {
-    if (fs.status(directory / spool_bodies::folder_name).has_error()) return {};
     auto missing = read_bodies(fs, directory, {}, out);
     if (missing.has_error()) return missing.error();
     if (missing->empty()) return {};
@@ -168,13 +166,17 @@ result<> check_bodies(storage::file_system& fs, const std::filesystem::path& dir
 }
 
 result<std::optional<spool_check>> check_journal(storage::file_system& fs,
-                                                 const std::filesystem::path& directory) {
+                                                 const std::filesystem::path& directory, bool parked) {
     const digest_folder none(fs, directory, largest_record, no_digest_size, digest_folder::use::look);
     spool_replay replay(none);
     storage::recovery_options how;
     how.max_payload = largest_record;
     how.what = storage::recovery_options::mode::look;
-    const auto visit = [&replay](const storage::recovered_record& record) { replay.visit(record); };
+    bool any_file = false;
+    const auto visit = [&](const storage::recovered_record& record) {
+        replay.visit(record);
+        any_file = any_file || spool_record::has_file(record);
+    };
     auto found = storage::recover_journal(fs, directory, how, visit);
     if (found.has_error()) {
         if (storage::is_errno(found.error(), ENOENT)) return std::optional<spool_check>();
@@ -190,6 +192,11 @@ result<std::optional<spool_check>> check_journal(storage::file_system& fs,
     out.newer_files = found->counts.newer_files;
     out.notes = std::move(found->notes);
     count_quarantine(fs, directory, out);
+    out.parked = parked;
+    if (any_file) {
+        auto bodies = check_bodies(fs, directory, out);
+        if (bodies.has_error()) return bodies.error();
+    }
     return std::optional<spool_check>(std::move(out));
 }
 
@@ -276,12 +283,9 @@ result<std::vector<spool_check>> verify_spool(storage::file_system& fs,
     std::vector<spool_check> out;
     for (const auto& one : *directories) {
         for (const bool parked : {false, true}) {
-            auto checked = check_journal(fs, parked ? one / "parked" : one);
+            auto checked = check_journal(fs, parked ? one / "parked" : one, parked);
             if (checked.has_error()) return checked.error();
             if (!*checked) continue;
-            (*checked)->parked = parked;
-            auto bodies = check_bodies(fs, parked ? one / "parked" : one, **checked);
-            if (bodies.has_error()) return bodies.error();
             out.push_back(std::move(**checked));
         }
     }

@@ -164,7 +164,7 @@ private:
     task<> work(local_lane& here) {
         co_await asio::this_coro::throw_if_cancelled(false);
         while (!here.waiting.empty()) {
-            const permit running = co_await permission(*here.shared);
+            permit running = co_await permission(here.shared->permits);
             const auto stop = co_await interrupted();
             if (stop) {
                 co_await keep_waiting(here);
@@ -177,6 +177,12 @@ private:
             const auto room = job.bytes();
             const bool holds_room = job.holds_room();
             if (!holds_room) release_room(*here.shared, room);
+            permit large;
+            if (job.file()) {
+                running = permit();  // small ones go past
+                large = co_await permission(here.shared->large_bodies);
+                running = co_await permission(here.shared->permits);
+            }
             co_await deliver(*here.shared, job);
             if (holds_room) release_room(*here.shared, room);
         }
@@ -184,9 +190,9 @@ private:
     }
 
     /// An empty permit when cancelled.
-    task<permit> permission(lane& l) {
+    task<permit> permission(semaphore& of) {
         try {
-            auto running = co_await l.permits.acquire();
+            auto running = co_await of.acquire();
             co_return running;
         } catch (const boost::system::system_error& e) {
             if (e.code() != asio::error::operation_aborted) throw;

@@ -40,7 +40,7 @@ task<> watched_attempts::put_into(attempt& one) {
         co_return;
     }
     try {
-        auto putting = one.job.file() ? put_file(*store, one) : put_bytes(*store, one);
+        auto putting = one.job.file() ? put_file(store, one) : put_bytes(*store, one);
         auto put = co_await std::move(putting);
         one.answer = std::move(put);
     } catch (const boost::system::system_error& e) {
@@ -55,7 +55,8 @@ task<result<storage::object_info>> watched_attempts::put_bytes(storage::store& t
 }
 
 /// Takes as long as it takes: every answer is a sign of life.
-task<result<storage::object_info>> watched_attempts::put_file(storage::store& to, attempt& one) {
+task<result<storage::object_info>> watched_attempts::put_file(std::shared_ptr<storage::store> by,
+                                                              attempt& one) {
     const auto how = one.job.how();
     storage::file_put_options options;
     options.parts = one.to.parts;
@@ -63,10 +64,10 @@ task<result<storage::object_info>> watched_attempts::put_file(storage::store& to
     options.answered = [this, &one] { note_answer(one); };
     options.room = &one.to.parts_in_memory;
     storage::begun_upload so_far;
-    if (one.job.growing()) so_far = co_await one.job.growing()->take(one.to.to);
+    if (one.job.growing()) so_far = co_await one.job.growing()->take(one.to.to, by);
     note_answer(one);
     auto putting =
-        storage::put_from_file(to, x_, one.job.key(), *one.job.file(), how, options, std::move(so_far));
+        storage::put_from_file(*by, x_, one.job.key(), *one.job.file(), how, options, std::move(so_far));
     co_return co_await std::move(putting);
 }
 

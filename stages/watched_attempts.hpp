@@ -44,7 +44,7 @@ private:
     task<> bounded(attempt& one);
     task<> put_into(attempt& one);
     static task<result<storage::object_info>> put_bytes(storage::store& to, attempt& one);
-    task<result<storage::object_info>> put_file(storage::store& to, attempt& one);
+    task<result<storage::object_info>> put_file(std::shared_ptr<storage::store> by, attempt& one);
     void note_answer(attempt& one);
 
     context& x_;

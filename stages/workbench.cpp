@@ -81,7 +81,7 @@ task<result<std::unique_ptr<workbench>>> workbench::open(context& x, workbench_o
     if (!spool) co_return spool.error();
     bench->spool_ = std::move(*spool);
     bench->files_ = std::make_shared<object_files>(std::make_shared<storage::system_files>(),
-                                                   base.how.data_dir / "objects");
+                                                   base.how.data_dir / "objects", x.random);
     auto clear = [files = bench->files_] { files->clear(); };
     co_await run_blocking(x.blocking, std::move(clear));
     if (base.how.sqs) {

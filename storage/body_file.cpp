@@ -87,9 +87,14 @@ result<body_file::piece> body_file::read(byte_range which) const {
 }
 
 result<> body_file::sync() const {
+    if (doubtful_)
+        return error(disposition::retry,
+                     "sync(" + path_.native() + "): failed before, so its bytes are doubtful");
     auto opened = uninterrupted([&] { return fs_->open(path_, open_how::update); });
     if (opened.has_error()) return opened.error();
-    return (*opened)->sync();
+    auto synced = (*opened)->sync();
+    if (synced.has_error()) doubtful_ = true;
+    return synced;
 }
 
 }  // namespace firehose::storage

@@ -5,6 +5,7 @@
 #include "storage/store.hpp"
 
 #include <algorithm>
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
@@ -55,9 +56,8 @@ public:
     /// either side. Blocks. A file that is gone, too short or damaged is an error with disposition park and
     /// code EBADMSG or ENOENT, what the system refuses one with retry.
     result<piece> read(byte_range which) const;
-    /// fdatasync(2). Blocks.
+    /// fdatasync(2). Blocks. Once it has failed, nobody knows what is on the disk, and it fails for ever.
     result<> sync() const;
-    file_system& files() const noexcept { return *fs_; }
 
 private:
     error damaged(std::uint64_t at) const;
@@ -67,6 +67,7 @@ private:
     body_sums sums_;
     std::string fingerprint_;
     std::shared_ptr<const void> keeps_;
+    mutable std::atomic<bool> doubtful_{false};
 };
 
 /// Hands all bytes to `take` (result<>(bytes_view)), some MiB at a time, until it fails. Blocks.

@@ -44,7 +44,6 @@ task<result<object_info>> put_from_file(store& to, context& x, const std::string
         parts_of_file source(x, body, options.room);
         multipart_options parts;
         parts.parts = options.parts;
-        parts.retries = options.retries;
         parts.request_timeout = options.request_timeout;
         parts.answered = options.answered;
         const auto no_deadline = time_source::steady::max();

@@ -10,7 +10,6 @@ namespace firehose::storage {
 
 struct file_put_options {
     part_settings parts{};
-    http::backoff retries{};                            ///< of each part
     std::chrono::milliseconds request_timeout{60'000};  ///< of each request
     std::function<void()> answered{};                   ///< told of every answer to one
     semaphore* room = nullptr;  ///< a permit for each part in memory; null: as many as are in flight
@@ -21,7 +20,7 @@ struct file_put_options {
 /// throws. Files are read on the blocking pool.
 task<result<object_info>> put_from_file(store& to, context& x, const std::string& key, const body_file& body,
                                         const put_options& how, const file_put_options& options,
-                                        begun_upload so_far = {});
+                                        begun_upload so_far);
 
 /// One part of a file, on the blocking pool.
 task<result<part_source::part>> read_part(context& x, const body_file& body, byte_range which,

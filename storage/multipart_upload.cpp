@@ -145,18 +145,21 @@ task<result<object_info>> upload_in_parts(store& to, context& x, const std::stri
                                           const put_options& how, time_source::steady deadline,
                                           const multipart_options& options) {
     bytes_at_hand source(body);
-    co_return co_await upload_in_parts(to, x, key, source, how, deadline, options);
+    begun_upload none;
+    auto sending = upload_in_parts(to, x, key, source, how, deadline, options, std::move(none));
+    co_return co_await std::move(sending);
 }
 
 task<result<object_info>> upload_in_parts(store& to, context& x, const std::string& key, part_source& body,
                                           const put_options& how, time_source::steady deadline,
                                           const multipart_options& options, begun_upload so_far) {
-    const auto plan = plan_parts(body.size(), to.can(), options.parts);
+    auto parts = options.parts;
+    if (so_far.upload) parts.size = so_far.part_size;
+    const auto plan = plan_parts(body.size(), to.can(), parts);
     if (!plan)
         co_return error(disposition::park, "upload of " + key + " in parts: it cannot be cut into any");
     const auto there = static_cast<std::uint64_t>(so_far.parts) * so_far.part_size;
-    const bool fits = so_far.part_size == plan->part_size && there <= plan->size;
-    if (so_far.upload && !fits) {
+    if (so_far.upload && (plan->part_size != so_far.part_size || there > plan->size)) {
         co_await abort_apart(*so_far.upload, x.ex);
         so_far = {};
     }

@@ -60,10 +60,10 @@ task<result<object_info>> upload_in_parts(store& to, context& x, const std::stri
                                           const multipart_options& options);
 
 /// The same of a body that is read as it is sent, in_flight parts at a time. A part that cannot be read fails
-/// the upload with that error. Goes on with `so_far` if its parts are cut the way these would be, and aborts
-/// it otherwise.
+/// the upload with that error. Goes on with `so_far`, if there is an upload in it, with parts of its
+/// size.
 task<result<object_info>> upload_in_parts(store& to, context& x, const std::string& key, part_source& body,
                                           const put_options& how, time_source::steady deadline,
-                                          const multipart_options& options, begun_upload so_far = {});
+                                          const multipart_options& options, begun_upload so_far);
 
 }  // namespace firehose::storage

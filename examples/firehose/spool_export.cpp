@@ -6,7 +6,6 @@
 
 #include <boost/json/serialize.hpp>
 
-#include <cerrno>
 #include <cstdio>
 #include <string>
 
@@ -37,6 +36,10 @@ public:
 
     result<> put(const stages::kept_record& one) {
         auto header = to_json(one);
+        if (!list_ && one.file)
+            return error(disposition::stop, "record " + one.id + " has a body of " +
+                                                std::to_string(one.bytes()) +
+                                                " bytes in a file: export to a directory with --output");
         if (!list_) {
             add_body(header, one);
             std::printf("%s\n", json::serialize(header).c_str());
@@ -45,8 +48,8 @@ public:
         const auto name = "bodies/" + storage::escape_component(one.id);
         header["file"] = name;
         auto done = put_body(one, directory_ / name);
-        const bool left_meanwhile = done.has_error() && one.file && storage::is_errno(done.error(), ENOENT);
-        if (left_meanwhile) return files_.remove(directory_ / name);
+        if (done.has_error() && one.file && done.error().what() == disposition::park)
+            (void)files_.remove(directory_ / name);
         if (done.has_error()) return done;
         const std::string line = json::serialize(header) + "\n";
         const bytes_view part = as_bytes(line);
@@ -101,14 +104,23 @@ int spool_export_verb(const spool_arguments& args) {
     }
     storage::system_files files;
     kept_shares exported;
+    std::uint64_t unreadable_bodies = 0;
     const auto put = [&](const stages::kept_record& one) {
         done = to.put(one);
         if (done) count(exported, one);
-        return done.has_value();
+        const bool damaged = !done && one.file && done.error().what() == disposition::park;
+        if (!damaged) return done.has_value();
+        print_error(done.error().context());
+        ++unreadable_bodies;
+        done = {};
+        return true;
     };
-    const auto unreadable = stages::visit_kept(files, configured->data_dir, args.which, put);
+    auto unreadable = stages::visit_kept(files, configured->data_dir, args.which, put);
     if (done) done = to.end();
-    if (unreadable.has_error()) done = unreadable.error();
+    if (unreadable.has_error())
+        done = unreadable.error();
+    else
+        *unreadable += unreadable_bodies;
     if (!done) {
         print_error("the export is not complete: " + done.error().context());
         return exit_code::internal;

@@ -7,6 +7,8 @@ Groups of rows, all by default:
     formats    layout "batch": gzip, zstd, none; everything arrives in the sink, unpacked and compared (see below)
     unchecked  the same without the full JSON check ("check": "fields")
     tls        gzip and none over TLS
+    large      gzip and none in objects of 256 MiB, which go through files: sent in parts as they fill, or when they are
+               whole; everything arrives, as in `formats`
     shards     gzip and none on one shard that has one core, on one that has them all, and on two
     event      one object per event, over HTTP and TLS; a fifth of the events
     targets    gzip to one, two and eight services
@@ -20,7 +22,7 @@ Groups of rows, all by default:
 
 For each row: CPU seconds (user and system, of firehose alone) per million events, events a second, peak memory, bytes
 written; the median of the repetitions with the least and the largest. One more run, which is not timed, counts allocations and
-bytes copied per event (memory_calls.c). `formats` accounts for every event: one more run
+bytes copied per event (memory_calls.c). `formats` and `large` account for every event: one more run
 into a sink that keeps the bodies, unpacked by tests/end_to_end/objects.py and compared with the input, line by line, by a
 hash that does not depend on their order. PEER=/path/to/fluent-bit or PEER=/usr/sbin/syslog-ng puts another program beside
 it (peers.py says how it is set up), in turn with our run of the same job; without PEER that part is skipped.
@@ -76,6 +78,7 @@ class Row:
     part: float = 1  # of the events
     dead: str = ""  # "", "closed" or "silent": a second target
     bytes: int = 0  # of an object; 0: the default
+    name_of: str = "{first}-{last}-{hash}"  # an object
     partitioned: bool = False
     rounds: int = 0  # how often the input goes through standard input; 0: it is read as a file, once
 
@@ -84,6 +87,8 @@ GROUPS = {
     "formats": [Row(f, format=f) for f in ("gzip", "zstd", "none")],
     "unchecked": [Row(f + ", fields", format=f, check="fields") for f in ("gzip", "zstd", "none")],
     "tls": [Row(f + ", TLS", format=f, tls=True) for f in ("gzip", "none")],
+    "large": [Row(f"{f}, 256 MiB, {when}", format=f, bytes=256 << 20, name_of=name)
+              for f in ("gzip", "none") for when, name in (("as they fill", "{position}"), ("whole", "{hash}"))],
     "shards": [Row(f"{f}, {n} shard{'s' * (n > 1)}{', 1 core' * c}", format=f, shards=n, cores=c)
                for f in ("gzip", "none") for n, c in ((1, 1), (1, 0), (2, 0))],
     "event": [Row("event" + ", TLS" * tls, layout="event", tls=tls, part=0.2) for tls in (False, True)],
@@ -193,7 +198,7 @@ def configure(where, endpoints, row):
         if row.tls:
             credentials[name]["ca_file"] = os.path.join(where, "sink.crt")
         services[f"aws{i}"] = {"type": "s3", "enabled": True, "credential_id": name, "bucket": "bench"}
-    key = ("{prefix}/{flow}" if row.partitioned else "{prefix}") + "/{first}-{last}-{hash}.{ext}"
+    key = ("{prefix}/{flow}" if row.partitioned else "{prefix}") + f"/{row.name_of}.{{ext}}"
     batch = {"format": row.format, "key": key, "partitions": 20_000, **({"bytes": row.bytes} if row.bytes else {})}
     document = {
         "data_dir": "data",
@@ -235,6 +240,21 @@ def stripped(file):
     return (line.rstrip(b"\n") for line in file)
 
 
+def objects_in(folder):
+    """(name, bytes); the parts of an upload are one object."""
+    objects = {}
+    for name in sorted(os.listdir(folder)):
+        stem, dot, ending = name.partition(".")
+        objects.setdefault((stem.rpartition("-")[0] if stem.startswith("part-") else stem) + dot + ending, []).append(name)
+    for name, pieces in objects.items():
+        yield name, b"".join(read(os.path.join(folder, piece)) for piece in pieces)
+
+
+def read(path):
+    with open(path, "rb") as file:
+        return file.read()
+
+
 def check(binary, sink_binary, where, row, input):
     """Every event once, byte for byte."""
     keep = os.path.join(where, "kept")
@@ -245,9 +265,8 @@ def check(binary, sink_binary, where, row, input):
     if ran.code != 0:
         sys.exit(f"the run failed with {ran.code}: {ran.last!r}")
     total = count = 0
-    for name in os.listdir(keep):
-        with open(os.path.join(keep, name), "rb") as file:
-            n, digest = digest_of(unpack(name, file.read()).splitlines())
+    for name, data in objects_in(keep):
+        n, digest = digest_of(unpack(name, data).splitlines())
         count, total = count + n, (total + digest) % (1 << 128)
     shutil.rmtree(keep)
     with open(input, "rb") as file:
@@ -341,7 +360,7 @@ class Bench:
 
     def measure(self, group, row):
         path, events, size = self.input(row)
-        if group == "formats" and not self.how.no_check:
+        if group in ("formats", "large") and not self.how.no_check:
             check(self.binary, self.sink_binary, self.where, row, path)
         events, size = events * max(1, row.rounds), size * max(1, row.rounds)
         runs = [self.once(row, path, events) for _ in range(1 if row.rounds else self.how.repeat)]

@@ -222,6 +222,7 @@ int linkat(int from, const char *name, int to, const char *new_name, int flags) 
     if (!below(to, new_name)) return (int)syscall(SYS_linkat, from, name, to, new_name, flags);
     COUNTED(int, (int)syscall(SYS_linkat, from, name, to, new_name, flags))
 }
+int link(const char *name, const char *new_name) { return linkat(AT_FDCWD, name, AT_FDCWD, new_name, 0); }
 int unlinkat(int directory, const char *path, int flags) {
     if (!below(directory, path)) return (int)syscall(SYS_unlinkat, directory, path, flags);
     COUNTED(int, (int)syscall(SYS_unlinkat, directory, path, flags))

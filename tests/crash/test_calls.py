@@ -4,6 +4,7 @@ before it). What was accepted is delivered once everything is well again, and no
 FIREHOSE_SWEEP_STEP: every how manieth call is tried, 1 for all of them; FIREHOSE_SEED: which ones.
 FIREHOSE_SWEEP_AT: only this call. Each failure prints what to set.
 """
+import itertools
 import json
 import os
 import random
@@ -15,6 +16,7 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."
 
 import s3  # noqa: E402
 import servers  # noqa: E402
+from objects import lines_in  # noqa: E402
 from support import KEPT, SANITIZED, EndToEnd, directory, lead_objects, say  # noqa: E402
 
 STEP = int(os.environ.get("FIREHOSE_SWEEP_STEP", "12"))
@@ -24,8 +26,12 @@ LIBRARY = os.environ["FIREHOSE_FILE_CALLS"]
 EVENTS = 12
 
 
-@unittest.skipIf(SANITIZED, "the sanitizer's own library must be loaded first")
-class Calls(EndToEnd):
+class Sites(EndToEnd):
+    """Runs in folders of their own, each of which meets one crash or one failure."""
+
+    accepted = EVENTS  # of a run
+    delivery = {"backoff_ms": 1, "retry_backoff_ms": 1, "attempts": 2}
+
     def prepare(self, number, endpoint, bucket):
         """A folder of its own with EVENTS records in its spool; the input brings EVENTS more."""
         self.number, self.bucket = number, bucket
@@ -51,7 +57,7 @@ class Calls(EndToEnd):
         services = {"local": directory(), "aws": s3.target(self.bucket, "k"),
                     "late": {"type": "s3", "enabled": True, "credential_id": other, "bucket": self.bucket, "prefix": "l"}}
         self.configure(services, f"{self.site}/firehose.json", credentials=access,
-                       delivery={"backoff_ms": 1, "retry_backoff_ms": 1, "attempts": 2})
+                       delivery=self.delivery)
 
     def events(self, seed):
         lines = self.generate(EVENTS, "--seed", str(seed))
@@ -82,43 +88,40 @@ class Calls(EndToEnd):
         last = self.run_site(*(["events"] if resend else ["nothing"]))
         self.assertEqual(last.code, 0, f"{what}: {last.text[-3000:]}")
         self.check_account(last)
-        wanted = lead_objects(self.kept + self.fresh)
+        wanted = self.wanted(what)
         self.assert_same_objects(self.objects_below(f"{self.site}/out"), wanted, f"{what}, directory")
         expected = {f"{p}/{k}": v for p in "kl" for k, v in wanted.items()}
         self.assert_same_objects(objects(), expected, f"{what}, bucket")
         listed = self.command("spool", "ls", "--config", f"{self.site}/firehose.json", "--json")
         self.assertEqual(json.loads(listed.out), [], what)
 
+    def wanted(self, what):
+        """The objects that must be there."""
+        return lead_objects(self.kept + self.fresh)
+
     def numbers(self, total, draw):
         if ONLY:
             return [ONLY]
         return range(1 + draw.randrange(STEP), total + 1, STEP)
 
-    def test_killed_at_every_call(self):
-        self.real = not os.environ.get("FIREHOSE_SKIP_SERVERS")
+    def killed_at_every_call(self, endpoint, new_bucket, objects):
         say(f"FIREHOSE_SEED={SEED} FIREHOSE_SWEEP_STEP={STEP}")
         draw = random.Random(SEED)
-        self.secret = s3.environment() if self.real else {"E2E_SECRET": "x"}
-        store = s3.connect() if self.real else None
-        endpoint = s3.server()["S3_ENDPOINT"] if self.real else None
-        if not self.real:
-            self.skipTest("FIREHOSE_SKIP_SERVERS is set")
-        self.addCleanup(store.close)
-        self.prepare(0, endpoint, store.create_bucket("crash"))
+        self.prepare(0, endpoint, new_bucket())
         self.crashed(0, "kill")
         total, killed, tried = self.calls_made(), 0, 0
         for side in (0, 1):
             for number in self.numbers(total, draw):
                 tried += 1
                 what = f"FIREHOSE_SWEEP_AT={number} side {side}"
-                self.prepare(tried, endpoint, store.create_bucket("crash"))
+                self.prepare(tried, endpoint, new_bucket())
                 result = self.crashed(number, "kill", side)
                 killed += result.code == -signal.SIGKILL
                 self.write(f"{self.site}/nothing", b"")
-                self.check_everything_arrived(endpoint, True, lambda: store.objects(self.bucket), what)
+                self.check_everything_arrived(endpoint, True, objects, what)
         say(f"kill -9: {total} calls in a run, {tried} tried, {killed} killed: 0 lost, 0 under a second key")
 
-    def test_every_call_fails(self):
+    def every_call_fails(self):
         self.real = False
         say(f"FIREHOSE_SEED={SEED} FIREHOSE_SWEEP_STEP={STEP}")
         draw = random.Random(SEED)
@@ -143,12 +146,61 @@ class Calls(EndToEnd):
                 refused += not told
                 if told:
                     self.assertEqual(result.account["dropped"], 0, what)
-                    self.assertEqual(result.account["accepted"], EVENTS, what)
+                    self.assertEqual(result.account["accepted"], self.accepted, what)
                 objects = lambda: {k[len("/crash/"):]: v for k, v in server.objects.items()}  # noqa: E731
                 self.check_everything_arrived(server.endpoint, not told, objects, what)
                 server.close()
         say(f"failing calls: {tried} runs, {accepted} accepted everything, {refused} said that they did not: "
             f"0 lost, 0 wrong acknowledgements, 0 hangs")
+
+
+@unittest.skipIf(SANITIZED, "the sanitizer's own library must be loaded first")
+class Calls(Sites):
+    def test_killed_at_every_call(self):
+        if os.environ.get("FIREHOSE_SKIP_SERVERS"):
+            self.skipTest("FIREHOSE_SKIP_SERVERS is set")
+        self.real, self.secret = True, s3.environment()
+        store = s3.connect()
+        self.addCleanup(store.close)
+        self.killed_at_every_call(s3.server()["S3_ENDPOINT"], lambda: store.create_bucket("crash"),
+                                  lambda: store.objects(self.bucket))
+
+    def test_every_call_fails(self):
+        self.every_call_fails()
+
+
+@unittest.skipIf(SANITIZED, "the sanitizer's own library must be loaded first")
+class LargeObjectCalls(Sites):
+    """The same with objects that lie in files while they grow and in the spool."""
+
+    accepted = 60
+    delivery = {**Sites.delivery, "layout": "batch",
+                "batch": {"format": "none", "bytes": 2_000_000, "memory": 4 << 20, "age_ms": 0, "key": "{prefix}/{position}.{ext}"}}
+
+    def events(self, seed):
+        draw = random.Random(seed)
+        return b"".join(b'{"id":"%04x-%d","pad":"%s"}\n' % (seed, n, draw.randbytes(25_000).hex().encode()) for n in range(60))
+
+    def wanted(self, what):
+        """Each event is in one object, and the others have the same objects."""
+        objects = self.objects_below(f"{self.site}/out")
+        self.assertEqual(sorted(lines_in(objects)), sorted((self.kept + self.fresh).splitlines()), what)
+        self.assertEqual(self.objects_below(f"{self.site}/data/objects"), {}, what)
+        bodies = [where for where, _, names in os.walk(self.path(self.site, "data")) if where.endswith("bodies") and names]
+        self.assertEqual(bodies, [], what)
+        return objects
+
+    def test_killed_at_every_call(self):
+        self.real, self.secret = False, {"E2E_SECRET": "x"}
+        server = servers.Recorder()
+        self.addCleanup(server.close)
+        numbers = itertools.count()
+        found = lambda: {k[len(f"/{self.bucket}/"):]: v for k, v in server.objects.items()  # noqa: E731
+                         if k.startswith(f"/{self.bucket}/")}  # fmt: skip
+        self.killed_at_every_call(server.endpoint, lambda: f"crash{next(numbers)}", found)
+
+    def test_every_call_fails(self):
+        self.every_call_fails()
 
 
 if __name__ == "__main__":

@@ -40,8 +40,8 @@ public:
     std::unique_ptr<object_files> objects = files_on(disk);
     ~bodies_fixture() { settle(); }
 
-    static std::unique_ptr<object_files> files_on(storage::file_system& fs) {
-        return std::make_unique<object_files>(borrowed(fs), "/data/objects");
+    std::unique_ptr<object_files> files_on(storage::file_system& fs) {
+        return std::make_unique<object_files>(borrowed(fs), "/data/objects", random);
     }
     body_ptr write(object_files& to, const std::string& text, std::size_t pieces = 3) {
         const auto made = to.make(x);
@@ -137,9 +137,11 @@ BOOST_AUTO_TEST_CASE(is_gone_with_the_last_who_holds_it_and_with_the_next_proces
     body.reset();
     settle();
     BOOST_TEST(disk.files("/data/objects").size() == 1u);
+    disk.set_content("/data/objects/notes.txt", "somebody else's");
     const auto left = disk.after_kill();
     files_on(*left)->clear();
-    BOOST_TEST(left->files("/data").empty());
+    const std::vector<std::filesystem::path> not_ours{"/data/objects/notes.txt"};
+    BOOST_TEST(left->files("/data") == not_ours);
 }
 
 BOOST_AUTO_TEST_CASE(goes_to_a_store_in_parts_of_which_few_are_in_memory) {
@@ -163,7 +165,7 @@ BOOST_AUTO_TEST_CASE(goes_to_a_store_in_parts_of_which_few_are_in_memory) {
         --at_once;
     };
     options.answered = [&answers] { ++answers; };
-    auto stored = run(storage::put_from_file(store, x, "k", *body, {}, options));
+    auto stored = run(storage::put_from_file(store, x, "k", *body, {}, options, {}));
     BOOST_REQUIRE(stored.has_value());
     BOOST_TEST(bucket->objects.at("k").body == text);
     BOOST_TEST(answers == 8u);  // a start, six parts, an end
@@ -180,7 +182,7 @@ BOOST_AUTO_TEST_CASE(of_which_a_part_cannot_be_read_is_not_stored) {
     disk.rot_content(body->path(), text);
     storage::file_put_options options;
     options.parts.size = mebibyte;
-    const auto stored = run(storage::put_from_file(store, x, "k", *body, {}, options));
+    const auto stored = run(storage::put_from_file(store, x, "k", *body, {}, options, {}));
     BOOST_REQUIRE(stored.has_error());
     BOOST_TEST((stored.error().what() == disposition::park));
     BOOST_TEST(bucket->objects.empty());
@@ -267,6 +269,51 @@ BOOST_AUTO_TEST_CASE(does_not_keep_a_repeat_twice) {
     BOOST_TEST(bodies_on(disk) == 1u);
 }
 
+BOOST_AUTO_TEST_CASE(keeps_a_repeat_whose_first_body_is_damaged) {
+    const auto text = noise(mebibyte + 1, 13);
+    auto spool = open(disk);
+    append(*spool, with_file("e1", write(text)));
+    spool.reset();
+    for (const auto& f : disk.files())
+        if (f.parent_path().filename() == "bodies") disk.rot_content(f, noise(mebibyte + 1, 14));
+    spool = open(disk);
+    append(*spool, with_file("e1", write(text)));
+    BOOST_TEST(count["spool_repeats"] == 0u);
+    const lease_query all;
+    const auto got = run(spool->lease(all));
+    BOOST_REQUIRE_EQUAL(got->size(), 2u);
+    BOOST_TEST(text_of(*got->back().file) == text);
+}
+
+BOOST_AUTO_TEST_CASE(does_not_trust_a_file_whose_sync_has_failed) {
+    faults::faulty_files failing(disk);
+    auto spool = open(failing);
+    const auto files = files_on(failing);
+    auto body = write(*files, "something");
+    failing.only([](const std::string& call) { return call == "sync"; });
+    failing.fail(0, EIO, 2);  // the first one is of destination.json, which may fail
+    for (const auto* bucket : {"one", "two"}) {
+        const std::vector<spool_entry> one(1, with_file("e1", body, bucket));
+        BOOST_TEST(run(spool->append(one)).has_error(), bucket);
+    }
+    BOOST_TEST(failing.hit());
+    BOOST_TEST(bodies_on(disk) == 0u);
+    body.reset();
+    settle();
+}
+
+BOOST_AUTO_TEST_CASE(copies_where_no_second_name_can_be_made) {
+    const auto text = noise(2 * mebibyte, 15);
+    faults::faulty_files failing(disk);
+    auto spool = open(failing);
+    failing.only([](const std::string& call) { return call == "link"; });
+    failing.fail(0, EXDEV);
+    append(*spool, with_file("e1", write(text)));
+    const auto left = disk.after_power_cut(faults::unsynced_data::lost, faults::unsynced_names::lost);
+    auto again = open(*left);
+    BOOST_TEST(text_of(*lease_one(*again).file) == text);
+}
+
 BOOST_AUTO_TEST_CASE(says_when_one_is_damaged_or_gone) {
     auto spool = open(disk);
     append(*spool, with_file("e1", write(noise(mebibyte, 9))));
@@ -282,9 +329,26 @@ BOOST_AUTO_TEST_CASE(says_when_one_is_damaged_or_gone) {
     BOOST_TEST(checked->front().damaged_bodies == 2u);
     BOOST_TEST(checked->front().notes.size() == 2u);
     BOOST_TEST(!checked->front().good());
+    BOOST_REQUIRE(disk.remove(bodies[0]).has_value());
+    BOOST_REQUIRE(disk.remove_directory(bodies[0].parent_path()).has_value());
+    BOOST_TEST(verify_spool(disk, "/data")->front().damaged_bodies == 2u);
 }
 
 /// What a crash leaves: a body whose record was never written, or is gone already.
+BOOST_AUTO_TEST_CASE(has_no_bodies_left_when_its_last_record_is_gone) {
+    auto spool = open(disk);
+    append(*spool, with_file("e1", write("one")));
+    std::filesystem::path folder;
+    for (const auto& f : disk.files())
+        if (f.parent_path().filename() == "bodies") folder = f.parent_path();
+    disk.set_content(folder / "0123456789abcdef01234567", "left behind");
+    spool.reset();
+    spool = open(disk);
+    BOOST_TEST(bodies_on(disk) == 2u);
+    end(*spool, lease_one(*spool), delivered());
+    BOOST_TEST(bodies_on(disk) == 0u);
+}
+
 BOOST_AUTO_TEST_CASE(has_no_bodies_left_when_it_is_empty_at_a_start) {
     auto spool = open(disk);
     append(*spool, with_file("e1", write("one")));

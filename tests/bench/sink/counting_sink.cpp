@@ -1,7 +1,8 @@
-// An HTTP sink that counts: takes PUTs on 127.0.0.1 as an S3 server would that checks no signatures, checks
-// that each body is as long as it says, and keeps nothing unless told to.
+// An HTTP sink that counts: takes PUTs, also in parts, on 127.0.0.1 as an S3 server would that checks no
+// signatures, checks that each body is as long as it says, and keeps nothing unless told to.
 //   counting_sink [--keep DIRECTORY] [--tls CERTIFICATE KEY]
-// Prints its port. With a directory bodies are kept there, numbered, in one file each; with a certificate
+// Prints its port. With a directory bodies are kept there, numbered, in one file each, of parts
+// "part-<upload>-<number>"; with a certificate
 // and a key (PEM files) it speaks TLS, a thread for each connection.
 // On SIGTERM it prints one line of JSON: requests, bytes, connections, and the seconds from the first
 // connection to the last request. A GET, which counts as no request, is answered with the same.
@@ -119,17 +120,36 @@ public:
     totals count{};
 
 private:
+    /// Of the query.
+    static std::string argument(std::string_view target, std::string_view name) {
+        const auto at = target.find(std::string(name) + "=", std::min(target.find('?'), target.size()));
+        if (at == target.npos) return {};
+        const auto value = target.substr(at + name.size() + 1);
+        return std::string(value.substr(0, std::min(value.find('&'), value.size())));
+    }
+    static std::string_view target_of(std::string_view head) {
+        const auto begin = head.find(' ') + 1;
+        return head.substr(begin, head.find(' ', begin) - begin);
+    }
     void open_file(peer& p) const {
-        const auto slash = p.head.rfind('.', p.head.find(" HTTP/"));
-        const auto ending =
-            slash == p.head.npos ? std::string() : p.head.substr(slash, p.head.find(' ', slash) - slash);
-        const auto path =
-            keep_in_ + "/" + std::to_string(count.requests) + "-" + std::to_string(count.bytes) + ending;
+        const auto target = target_of(p.head);
+        const auto upload = argument(target, "uploadId");
+        const auto number = argument(target, "partNumber");
+        if (!p.head.starts_with("PUT ")) return;
+        const auto key = target.substr(0, target.find('?'));
+        const auto slash = key.rfind('/');
+        const auto ending = key.substr(std::min(key.find('.', slash), key.size()));
+        const auto name = number.empty()
+                              ? std::to_string(count.requests) + "-" + std::to_string(count.bytes)
+                              : "part-" + upload + "-" + std::string(5 - number.size(), '0') + number;
+        const auto path = keep_in_ + "/" + name + std::string(ending);
         p.file = ::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
     }
     bool finish(const answer_to& send, peer& p) {
         if (p.file >= 0) ::close(p.file);
         const bool asked = p.head.starts_with("GET ");
+        const bool post = p.head.starts_with("POST ");
+        const bool completed = post && !argument(target_of(p.head), "uploadId").empty();
         p = peer();
         if (asked) {
             const auto text = count.text();
@@ -138,9 +158,23 @@ private:
         }
         ++count.requests;
         count.last = std::chrono::steady_clock::now();
+        if (post) return send(completed ? body_of_end() : body_of_start());
         return send("HTTP/1.1 200 OK\r\nETag: \"0\"\r\nx-amz-request-id: 1\r\nContent-Length: 0\r\n\r\n");
     }
+    static std::string with_body(const std::string& body) {
+        return "HTTP/1.1 200 OK\r\nx-amz-request-id: 1\r\nContent-Length: " + std::to_string(body.size()) +
+               "\r\n\r\n" + body;
+    }
+    std::string body_of_start() {
+        return with_body("<InitiateMultipartUploadResult><UploadId>" + std::to_string(++uploads_) +
+                         "</UploadId></InitiateMultipartUploadResult>");
+    }
+    static std::string body_of_end() {
+        return with_body(
+            "<CompleteMultipartUploadResult><ETag>&quot;0-1&quot;</ETag></CompleteMultipartUploadResult>");
+    }
     std::string keep_in_;
+    std::uint64_t uploads_ = 0;
 };
 
 /// Reads to the end of the connection, beside all others.

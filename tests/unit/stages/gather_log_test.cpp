@@ -258,7 +258,7 @@ BOOST_AUTO_TEST_CASE(each_event_is_in_one_object_whatever_happens_between) {
         std::optional<outcome> verdict{};
     };
     constexpr std::uint64_t end = 400;
-    for (unsigned seed = 0; seed < 60; ++seed) {
+    for (unsigned seed = 0; seed < 90; ++seed) {
         std::mt19937 draw(seed);
         const auto one_in = [&draw](unsigned n) { return draw() % n == 0; };
         open.reset();
@@ -267,7 +267,9 @@ BOOST_AUTO_TEST_CASE(each_event_is_in_one_object_whatever_happens_between) {
         saved = 1;
         how = objects_of(2 + seed % 9);
         how.format = seed % 2 ? packing::none : packing::gzip;
-        how.key = key_template::parse("{flow}/{hash}.{ext}", how.format).what;
+        how.key =
+            key_template::parse(seed % 3 ? "{flow}/{hash}.{ext}" : "{flow}/{position}.{ext}", how.format)
+                .what;
         how.partitions = seed % 5 == 0 ? 2 : 100;
         start_process();
 

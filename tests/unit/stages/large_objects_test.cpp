@@ -42,7 +42,7 @@ struct large_rig : delivery_rig {
     std::shared_ptr<test_disk> disk = std::make_shared<test_disk>();
     faults::faulty_files& files = disk->files;
     std::shared_ptr<stages::object_files> objects = std::make_shared<stages::object_files>(
-        std::shared_ptr<storage::file_system>(disk, &disk->files), "/data/objects");
+        std::shared_ptr<storage::file_system>(disk, &disk->files), "/data/objects", shard.random);
     std::size_t sent = 0;
 
     explicit large_rig(stages::delivery_options how = patient()) : delivery_rig(how) {
@@ -292,21 +292,50 @@ BOOST_AUTO_TEST_CASE(whose_keys_need_their_end_are_sent_when_they_are_whole) {
     BOOST_TEST((rig.only_object() == rig.all_lines()));
 }
 
-BOOST_AUTO_TEST_CASE(begin_anew_when_a_part_was_refused_ahead) {
+BOOST_AUTO_TEST_CASE(send_the_rest_at_the_end_when_a_part_was_refused_ahead) {
     streaming_rig rig;
     rig.bucket("aws").fail = [left = 1](storage::operation what, const std::string&) mutable {
-        const bool now = what == storage::operation::put_part && left-- > 0;
+        const bool now = what == storage::operation::put_part && left-- == 0;
         return now ? std::optional(error(disposition::retry, "503")) : std::nullopt;
     };
     auto running = rig.start(streamed());
     rig.send_part();
     rig.send_part();
     rig.shard.settle();
-    BOOST_TEST(rig.bucket("aws").uploads.empty());  // aborted
-    BOOST_TEST(rig.shard.count["uploads_ahead_given_up"] == 1U);
+    BOOST_TEST(rig.shard.count["parts_sent_ahead"] == 1U);
+    rig.end(running);
+    BOOST_TEST((rig.only_object() == rig.all_lines()));
+    BOOST_TEST(rig.calls(storage::operation::start) == 1U);
+    BOOST_TEST(rig.calls(storage::operation::put_part) == 4U);  // the second twice
+}
+
+BOOST_AUTO_TEST_CASE(begin_anew_when_the_store_was_made_anew) {
+    streaming_rig rig;
+    auto running = rig.start(streamed());
+    rig.send_part();
+    rig.shard.settle();
+    BOOST_TEST(rig.bucket("aws").uploads.size() == 1U);
+    rig.shared->credential_changed("");
+    rig.send_part();
     rig.end(running);
     BOOST_TEST((rig.only_object() == rig.all_lines()));
     BOOST_TEST(rig.calls(storage::operation::start) == 2U);
+    BOOST_TEST(rig.bucket("aws").uploads.empty());
+    BOOST_TEST(rig.shard.count["uploads_ahead_dropped"] == 1U);
+}
+
+BOOST_AUTO_TEST_CASE(end_with_one_request_at_a_time) {
+    auto options = large_rig::patient();
+    options.in_flight = 1;
+    options.timeout = 20s;
+    streaming_rig rig(options);
+    rig.slow_down("aws", 3s);
+    auto running = rig.start(streamed());
+    for (int i = 0; i < 4; ++i) rig.send_part();
+    rig.end(running);
+    BOOST_TEST(rig.row("aws").delivered == rig.sent);
+    BOOST_TEST((rig.only_object() == rig.all_lines()));
+    BOOST_TEST((rig.elapsed() < 40s));
 }
 
 BOOST_AUTO_TEST_CASE(that_a_store_hangs_on_are_delivered_or_spooled_all_the_same) {
