@@ -49,22 +49,12 @@ directory_store::~directory_store() = default;
 
 task<result<object_info>> directory_store::put(const std::string& key, const payload& body,
                                                const put_options& how, time_source::steady deadline) {
-    waiting mine;
-    mine.request.key = key;
-    mine.request.body = &body;
-    mine.request.only_if_absent = how.only_if_absent;
-    mine.deadline = deadline;
-    return put_in_turn(std::move(mine));
+    return put_in_turn({{key, &body, nullptr, how.only_if_absent}, deadline});
 }
 
 task<result<object_info>> directory_store::put_file(const std::string& key, const body_file& body,
                                                     const put_options& how, time_source::steady deadline) {
-    waiting mine;
-    mine.request.key = key;
-    mine.request.file = &body;
-    mine.request.only_if_absent = how.only_if_absent;
-    mine.deadline = deadline;
-    return put_in_turn(std::move(mine));
+    return put_in_turn({{key, nullptr, &body, how.only_if_absent}, deadline});
 }
 
 task<result<object_info>> directory_store::put_in_turn(waiting mine) {
