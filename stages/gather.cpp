@@ -166,7 +166,7 @@ private:
         auto pieces = open_.take_pieces();
         if (pieces.empty()) co_return;
         auto work = [&pieces] {
-            for (auto& piece : pieces) piece.to->append(piece.bytes.view());
+            for (auto& piece : pieces) piece.to->append(piece.bytes);
         };
         co_await run_blocking(x_.blocking, std::move(work));
         for (auto& piece : pieces) {

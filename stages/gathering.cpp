@@ -324,7 +324,10 @@ void gathering::move_to_file(open_object& o) {
     }
     o.packed.taken += o.packed.bytes.size();
     piece.to = o.file;
-    piece.bytes = std::exchange(o.packed.bytes, byte_buffer(how_.in_memory));
+    const auto size = o.packed.bytes.size();
+    piece.backing = spares_->lend(o.packed.bytes);
+    piece.bytes = bytes_view(piece.backing.get(), size);
+    o.packed.bytes = byte_buffer(how_.in_memory);
     piece.growing = o.growing;
     pieces_.push_back(std::move(piece));
 }

@@ -48,7 +48,8 @@ struct batch_options {
 /// Packed bytes that are to be appended to the file of their object.
 struct object_piece {
     std::shared_ptr<object_file> to{};
-    byte_buffer bytes{};
+    slab backing{};
+    bytes_view bytes{};
     std::shared_ptr<growing_object> growing{};  ///< null: nobody sends parts of it ahead
 };
 

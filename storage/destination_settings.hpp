@@ -39,7 +39,7 @@ struct encryption_settings {
 /// Sizes in bytes. See storage/multipart_plan.hpp for how they become parts.
 struct part_settings {
     std::uint64_t threshold = std::uint64_t{64} << 20;  ///< bodies larger than this go in parts
-    std::uint64_t size = std::uint64_t{16} << 20;       ///< of a part, unless that made too many of them
+    std::uint64_t size = std::uint64_t{8} << 20;        ///< of a part, unless that made too many of them
     unsigned in_flight = 4;                             ///< parts of one object at a time
 };
 

@@ -7,7 +7,7 @@ namespace {
 
 /// The spool's largest record is 64 MiB, and what cannot be delivered out of memory must fit.
 constexpr std::uint64_t largest_in_memory = 48u << 20;
-/// 8192 parts of 16 MiB.
+/// No store counts more parts than that of 16 MiB.
 constexpr std::uint64_t largest_object = 1ULL << 37;
 
 stages::packing read_format(const object_reader& from) {
