@@ -125,6 +125,14 @@ std::optional<json::object> parse_object(bytes_view text) {
     return std::move(value.get_object());
 }
 
+/// Of a put or a moved; nothing of any other record.
+std::optional<put_view> put_of(std::uint16_t type, bytes_view payload) {
+    if (type == kind::put) return parse_put(payload);
+    if (type != kind::moved) return std::nullopt;
+    const auto moved = parse_moved(payload);
+    return moved ? std::optional(moved->put) : std::nullopt;
+}
+
 }  // namespace
 
 std::string encode_put(const spool_header& header) {
@@ -276,11 +284,7 @@ std::optional<moved_view> parse_moved(bytes_view payload) {
 }
 
 std::optional<kept_view> read_kept(const storage::journal_record& record) {
-    std::optional<put_view> put;
-    if (record.type == kind::put) put = parse_put(record.payload);
-    if (record.type == kind::moved) {
-        if (const auto moved = parse_moved(record.payload)) put = moved->put;
-    }
+    const auto put = put_of(record.type, record.payload);
     auto header = put ? parse_header(*put) : std::nullopt;
     if (!header) return std::nullopt;
     kept_view out;
@@ -290,11 +294,7 @@ std::optional<kept_view> read_kept(const storage::journal_record& record) {
 }
 
 bool has_file(const storage::recovered_record& record) {
-    std::optional<put_view> put;
-    if (record.type == kind::put) put = parse_put(record.payload);
-    if (record.type == kind::moved) {
-        if (const auto moved = parse_moved(record.payload)) put = moved->put;
-    }
+    const auto put = put_of(record.type, record.payload);
     // Most have none, and to parse them all would take longer than to read them.
     if (!put || as_text(put->header).find("\"file\":") == std::string_view::npos) return false;
     const auto header = parse_header(*put);
