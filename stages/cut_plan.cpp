@@ -1,6 +1,6 @@
 #include "stages/cut_plan.hpp"
 
-#include "http/digest.hpp"
+#include "http/random_hex.hpp"
 #include "pipeline/blocking.hpp"
 #include "stages/event.hpp"
 #include "storage/object_key.hpp"
@@ -208,9 +208,7 @@ result<> cut_plan::name_log(randomness& random, storage::file_system& fs,
         id_ = as_text(bytes_view(text).first(*got));
         if (id_.size() == id_length && id_.find_first_not_of("0123456789abcdef") == id_.npos) return {};
     }
-    std::array<std::byte, id_length / 2> fresh;
-    random.fill(fresh);
-    id_ = http::to_hex(fresh);
+    id_ = http::random_hex(random, id_length / 2);
     return storage::replace_file(fs, path, as_bytes(id_));
 }
 

@@ -1,13 +1,12 @@
 #include "stages/gather.hpp"
 
-#include "http/digest.hpp"
+#include "http/random_hex.hpp"
 #include "pipeline/blocking.hpp"
 #include "pipeline/scope.hpp"
 #include "stages/growing_object.hpp"
 #include "stages/send_ahead.hpp"
 
 #include <algorithm>
-#include <array>
 #include <chrono>
 #include <exception>
 #include <optional>
@@ -21,13 +20,6 @@ constexpr std::chrono::seconds silence{10};
 /// No store takes smaller parts, and thousands of objects may be open.
 constexpr std::uint64_t worth_sending_ahead = 4u << 20;
 
-/// Of an input that cannot be read again.
-std::string id_of_this_run(randomness& random) {
-    std::array<std::byte, 8> bytes;
-    random.fill(bytes);
-    return http::to_hex(bytes);
-}
-
 /// The frame of one running gather. One coroutine moves events, two only sleep.
 class gather_run {
 public:
@@ -40,7 +32,7 @@ public:
           open_(how_, plan_, plan_ ? plan_->arrival_ms() : milliseconds_since_epoch(x.time.wall_now()),
                 x.count,
                 how.files ? [files = how.files, &x] { return files->make(x); } : gathering::file_maker(),
-                plan_ ? plan_->id() : id_of_this_run(x.random), growing_objects(how, x)),
+                plan_ ? plan_->id() : http::random_hex(x.random, 8), growing_objects(how, x)),
           on_the_way_(std::make_shared<traffic>(x.ex)),
           old_enough_(x.ex),
           silent_(x.ex),

@@ -1,10 +1,9 @@
 #include "stages/object_files.hpp"
 
-#include "http/digest.hpp"
+#include "http/random_hex.hpp"
 
 #include <boost/asio/post.hpp>
 
-#include <array>
 #include <cerrno>
 #include <string>
 #include <string_view>
@@ -59,9 +58,7 @@ std::shared_ptr<const storage::body_file> object_file::so_far() const {
 object_files::object_files(std::shared_ptr<storage::file_system> fs, std::filesystem::path folder,
                            randomness& random)
     : fs_(std::move(fs)), folder_(std::move(folder)) {
-    std::array<std::byte, 8> bytes;
-    random.fill(bytes);
-    process_ = http::to_hex(bytes);
+    process_ = http::random_hex(random, 8);
 }
 
 void object_files::clear() {

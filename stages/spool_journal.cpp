@@ -1,12 +1,11 @@
 #include "stages/spool_journal.hpp"
 
-#include "http/digest.hpp"
+#include "http/random_hex.hpp"
 #include "pipeline/blocking.hpp"
 #include "stages/spool_replay.hpp"
 #include "storage/shield.hpp"
 
 #include <algorithm>
-#include <array>
 #include <cerrno>
 
 namespace firehose::stages {
@@ -109,9 +108,7 @@ spool_journal::keep_files(const std::vector<const spool_entry*>& entries) {
     std::vector<const storage::body_file*> files;
     for (const spool_entry* const one : entries) {
         if (!one->file) continue;
-        std::array<std::byte, 12> name;
-        x_.random.fill(name);
-        names.push_back(http::to_hex(name));
+        names.push_back(http::random_hex(x_.random, 12));
         files.push_back(one->file.get());
     }
     if (files.empty()) co_return names;

@@ -1,10 +1,10 @@
 #include "stages/sqs_spool.hpp"
 
 #include "http/digest.hpp"
+#include "http/random_hex.hpp"
 #include "storage/sqs_message.hpp"
 
 #include <algorithm>
-#include <array>
 #include <utility>
 
 namespace firehose::stages {
@@ -28,12 +28,6 @@ constexpr std::string_view attribute_name = "firehose.record";
 /// Leases of the disk spool are told by this bit.
 constexpr lease_id on_disk = lease_id(1) << 63;
 
-std::string random_id(randomness& random) {
-    std::array<std::byte, 16> bytes;
-    random.fill(bytes);
-    return http::to_hex(bytes);
-}
-
 bool is_once(const lease_query& which) { return which.untouched_since != time_source::wall::max(); }
 
 void take_away(std::uint64_t& from, std::uint64_t n) { from -= std::min(from, n); }
@@ -44,7 +38,7 @@ sqs_spool::sqs_spool(context& x, parts with, options how)
     : x_(x),
       with_(std::move(with)),
       how_(how),
-      run_(random_id(x.random)),
+      run_(http::random_hex(x.random, 16)),
       sending_(x.ex, [this](std::vector<storage::outgoing_message> all) { return send_all(std::move(all)); }),
       removing_(x.ex, [this](std::vector<std::string> all) { return remove_all(std::move(all)); }) {}
 
@@ -110,7 +104,7 @@ std::optional<storage::outgoing_message> sqs_spool::message_of(const storage::me
         // Records of one object keep their order; all others may be delivered side by side.
         out.group_id =
             group_id.empty() ? http::to_hex(http::sha256(storage::hash(header.to) + header.key)) : group_id;
-        out.deduplication_id = random_id(x_.random);
+        out.deduplication_id = http::random_hex(x_.random, 16);
     }
     return out;
 }

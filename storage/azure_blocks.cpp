@@ -1,12 +1,12 @@
 #include "storage/azure_blocks.hpp"
 
 #include "http/digest.hpp"
+#include "http/random_hex.hpp"
 #include "pipeline/bytes.hpp"
 #include "storage/azure_labels.hpp"
 
 #include <pugixml.hpp>
 
-#include <array>
 #include <utility>
 
 namespace firehose::storage {
@@ -15,16 +15,10 @@ namespace {
 
 constexpr std::uint64_t largest_block = std::uint64_t{4000} << 20;
 
-std::string fresh_nonce(randomness& random) {
-    std::array<std::byte, 8> bytes;
-    random.fill(bytes);
-    return http::to_hex(bytes);
-}
-
 }  // namespace
 
 azure_blocks::azure_blocks(std::shared_ptr<azure_container> in, std::string key, const put_options& how)
-    : in_(std::move(in)), key_(std::move(key)), how_(how), nonce_(fresh_nonce(in_->shard.random)) {}
+    : in_(std::move(in)), key_(std::move(key)), how_(how), nonce_(http::random_hex(in_->shard.random, 8)) {}
 
 /// All ids of a blob must have one length.
 std::string azure_blocks::block_id(int number) const {
